@@ -1,0 +1,167 @@
+import { z } from 'zod'
+
+const path = z.string().min(1)
+
+const weatherPoint = z.strictObject({
+  lat: z.number().min(-90).max(90),
+  lon: z.number().min(-180).max(180),
+})
+
+/** One bikeshare system. Either `discovery_url` (gbfs.json) or both `status_url` and `information_url`. */
+const systemSchema = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens, at most 63')
+      .describe('Short name; part of keys and paths'),
+    name: z.string().optional().describe('Name for people'),
+    discovery_url: z.url().optional().describe('Address of gbfs.json'),
+    status_url: z.url().optional().describe('Address of station_status.json, instead of discovery'),
+    information_url: z.url().optional().describe('Address of station_information.json, instead of discovery'),
+    timezone: z.string().default('UTC').describe('IANA time zone of the local calendar'),
+    weather: weatherPoint.nullable().default(null).describe('Point of the weather, degrees; null for none'),
+    poll_seconds: z.number().int().min(5).max(3600).default(60).describe('Seconds between polls'),
+  })
+  .refine(
+    (system) =>
+      system.discovery_url !== undefined ||
+      (system.status_url !== undefined && system.information_url !== undefined),
+    {
+      message: 'needs discovery_url, or status_url and information_url',
+    },
+  )
+
+export const DEFAULT_SYSTEM = {
+  id: 'velib',
+  name: "Vélib' Métropole",
+  discovery_url: 'https://velib-metropole-opendata.smovengo.cloud/opendata/Velib_Metropole/gbfs.json',
+  timezone: 'Europe/Paris',
+  weather: { lat: 48.8566, lon: 2.3522 },
+  poll_seconds: 60,
+}
+
+/** The one configuration of Velocast: parsing, defaults, `velocast config` and the table in the docs come from it. */
+export const configSchema = z.strictObject({
+  systems: z
+    .array(systemSchema)
+    .min(1)
+    .default([systemSchema.parse(DEFAULT_SYSTEM)])
+    .describe('Systems to follow'),
+  horizons: z
+    .array(z.number().int().min(5).max(240).multipleOf(5))
+    .min(1)
+    .default([15, 60])
+    .describe('Forecast horizons, minutes'),
+  data: path
+    .default('data')
+    .describe('Local directory: embedded log, and objects unless storage.root is set'),
+  log: z
+    .strictObject({
+      kind: z
+        .enum(['embedded', 'kafka'])
+        .default('embedded')
+        .describe('embedded: one SQLite file; kafka: brokers'),
+      brokers: z.array(z.string().min(1)).default([]).describe('Kafka brokers, host:port'),
+      partitions: z.number().int().min(1).max(1000).default(12).describe('Partitions of each topic'),
+      replication: z.number().int().min(1).max(9).default(1).describe('Replicas of each topic on Kafka'),
+      ssl: z.boolean().default(false),
+      username: z.string().optional().describe('SASL user'),
+      password: z.string().optional().meta({ secret: true }).describe('SASL password'),
+      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
+      session_timeout_ms: z.number().int().min(1000).default(30000),
+    })
+    .prefault({}),
+  registry: z
+    .strictObject({
+      url: z.url().optional().describe('Confluent-compatible schema registry; needed with log.kind kafka'),
+      username: z.string().optional(),
+      password: z.string().optional().meta({ secret: true }),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: z
+        .string()
+        .optional()
+        .meta({ secret: true })
+        .describe('redis:// or rediss:// address; without it windows and look-ups are in memory'),
+      window_ttl_hours: z.number().min(5).default(12).describe('Hours a window outlives its last write'),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      root: z.string().optional().describe('gs://bucket/prefix or a directory; default <data>/store'),
+      mirror: z.string().optional().describe('A second root that gets every object too'),
+      gcs_endpoint: z.url().optional().describe('Address of a GCS emulator'),
+    })
+    .prefault({}),
+  ingest: z
+    .strictObject({
+      timeout_ms: z.number().int().min(100).default(20000).describe('A request must be answered by then'),
+      retries: z.number().int().min(0).max(10).default(4),
+      max_bytes: z
+        .number()
+        .int()
+        .min(1024)
+        .default(64 * 1024 * 1024)
+        .describe('Largest answer that is read'),
+      max_redirects: z.number().int().min(0).max(10).default(3),
+      weather_url: z.url().default('https://api.open-meteo.com/v1/forecast'),
+      weather_seconds: z.number().int().min(60).default(900).describe('Seconds between weather requests'),
+    })
+    .prefault({}),
+  forecast: z
+    .strictObject({
+      stale_minutes: z
+        .number()
+        .int()
+        .min(1)
+        .default(10)
+        .describe('Data older than this marks forecasts stale'),
+      withhold_minutes: z
+        .number()
+        .int()
+        .min(1)
+        .default(60)
+        .describe('Data older than this is not forecast from'),
+      look_up_ttl_seconds: z.number().int().min(60).default(7200),
+      model_check_seconds: z.number().int().min(1).default(30),
+    })
+    .prefault({}),
+  sink: z
+    .strictObject({
+      keep_dailies: z
+        .boolean()
+        .default(true)
+        .describe('Keep daily files after their month closed (KEEP_DAILIES)'),
+      purge_bronze: z.boolean().default(true).describe('Delete verified bronze parts of a compacted day'),
+      due_hours: z
+        .number()
+        .min(0)
+        .default(2)
+        .describe('A day is due when the watermark passes its end by this'),
+      schedule: z.string().default('*/10 * * * *').describe('Cron expression of the compaction check'),
+    })
+    .prefault({}),
+  monitor: z
+    .strictObject({
+      window_days: z.number().int().min(1).default(7),
+      reference_days: z.number().int().min(1).default(28),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.number().int().min(0).max(65535).default(8080).describe('0 takes a free one'),
+    })
+    .prefault({}),
+  logging: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      format: z.enum(['auto', 'json', 'pretty']).default('auto').describe('auto: pretty on a terminal'),
+    })
+    .prefault({}),
+})
+
+export type Config = z.infer<typeof configSchema>
+export type SystemConfig = Config['systems'][number]
