@@ -1,0 +1,82 @@
+import type { Observation } from './observation.ts'
+import type { PollRecord } from './poll.ts'
+
+/** A poll as its consumers act on it. */
+export interface AssembledPoll {
+  system: string
+  /** Null for a poll that was given up: its poll record never came, a later poll of its system did. */
+  poll: PollRecord | null
+  /** One for each station, in poll order. */
+  observations: Observation[]
+  /** True when the poll record came and every row that it counts is here. */
+  complete: boolean
+  /** Offset of its first record, and of the one after its last. */
+  firstOffset: number
+  nextOffset: number
+}
+
+interface OpenPoll {
+  observations: Map<string, Observation>
+  firstOffset: number
+  nextOffset: number
+}
+
+/**
+ * Collects the observations of one partition into polls. A function of the records in offset order alone.
+ * Holds the polls that have begun and not ended: at most one poll a system once a later one has ended.
+ */
+export class PollAssembler {
+  readonly #open = new Map<string, Map<string, OpenPoll>>()
+
+  addObservation(offset: number, observation: Observation): void {
+    let polls = this.#open.get(observation.system)
+    if (polls === undefined) this.#open.set(observation.system, (polls = new Map()))
+    let open = polls.get(observation.poll_id)
+    if (open === undefined) {
+      open = { observations: new Map(), firstOffset: offset, nextOffset: offset + 1 }
+      polls.set(observation.poll_id, open)
+    }
+    open.observations.set(observation.station_id, observation)
+    open.nextOffset = offset + 1
+  }
+
+  /** Gives the polls that this record ends, in order: those given up first, the ended one last. */
+  addPollRecord(offset: number, poll: PollRecord): AssembledPoll[] {
+    const polls = this.#open.get(poll.system) ?? new Map<string, OpenPoll>()
+    this.#open.delete(poll.system)
+    const ended: AssembledPoll[] = []
+    for (const [pollId, open] of polls) {
+      if (pollId === poll.poll_id) continue
+      ended.push({
+        system: poll.system,
+        poll: null,
+        observations: [...open.observations.values()],
+        complete: false,
+        firstOffset: open.firstOffset,
+        nextOffset: open.nextOffset,
+      })
+    }
+    const own = polls.get(poll.poll_id)
+    const observations = own === undefined ? [] : [...own.observations.values()]
+    ended.push({
+      system: poll.system,
+      poll,
+      observations,
+      complete: observations.length === poll.rows,
+      firstOffset: own?.firstOffset ?? offset,
+      nextOffset: offset + 1,
+    })
+    return ended
+  }
+
+  /** Offset of the oldest record that belongs to a poll not yet ended; null when there is none. */
+  oldestOpenOffset(): number | null {
+    let oldest: number | null = null
+    for (const polls of this.#open.values()) {
+      for (const { firstOffset } of polls.values()) {
+        if (oldest === null || firstOffset < oldest) oldest = firstOffset
+      }
+    }
+    return oldest
+  }
+}
