@@ -29,8 +29,8 @@ export class PollAssembler {
   readonly #open = new Map<string, Map<string, OpenPoll>>()
 
   addObservation(offset: number, observation: Observation): void {
-    let polls = this.#open.get(observation.system)
-    if (polls === undefined) this.#open.set(observation.system, (polls = new Map()))
+    const polls = this.#open.get(observation.system) ?? new Map<string, OpenPoll>()
+    this.#open.set(observation.system, polls)
     let open = polls.get(observation.poll_id)
     if (open === undefined) {
       open = { observations: new Map(), firstOffset: offset, nextOffset: offset + 1 }
