@@ -64,18 +64,26 @@ export const configSchema = z.strictObject({
       brokers: z.array(z.string().min(1)).default([]).describe('Kafka brokers, host:port'),
       partitions: z.number().int().min(1).max(1000).default(12).describe('Partitions of each topic'),
       replication: z.number().int().min(1).max(9).default(1).describe('Replicas of each topic on Kafka'),
-      ssl: z.boolean().default(false),
+      ssl: z.boolean().default(false).describe('Talk TLS to the brokers'),
       username: z.string().optional().describe('SASL user'),
       password: z.string().optional().meta({ secret: true }).describe('SASL password'),
-      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
-      session_timeout_ms: z.number().int().min(1000).default(30000),
+      mechanism: z
+        .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+        .default('scram-sha-512')
+        .describe('SASL mechanism'),
+      session_timeout_ms: z
+        .number()
+        .int()
+        .min(1000)
+        .default(30000)
+        .describe('A consumer silent for this long loses its partitions'),
     })
     .prefault({}),
   registry: z
     .strictObject({
       url: z.url().optional().describe('Confluent-compatible schema registry; needed with log.kind kafka'),
-      username: z.string().optional(),
-      password: z.string().optional().meta({ secret: true }),
+      username: z.string().optional().describe('User of the registry'),
+      password: z.string().optional().meta({ secret: true }).describe('Password of the registry'),
     })
     .prefault({}),
   redis: z
@@ -98,15 +106,24 @@ export const configSchema = z.strictObject({
   ingest: z
     .strictObject({
       timeout_ms: z.number().int().min(100).default(20000).describe('A request must be answered by then'),
-      retries: z.number().int().min(0).max(10).default(4),
+      retries: z
+        .number()
+        .int()
+        .min(0)
+        .max(10)
+        .default(4)
+        .describe('Tries after the first for 429, 5xx and lost connections'),
       max_bytes: z
         .number()
         .int()
         .min(1024)
         .default(64 * 1024 * 1024)
         .describe('Largest answer that is read'),
-      max_redirects: z.number().int().min(0).max(10).default(3),
-      weather_url: z.url().default('https://api.open-meteo.com/v1/forecast'),
+      max_redirects: z.number().int().min(0).max(10).default(3).describe('Redirects that are followed'),
+      weather_url: z
+        .url()
+        .default('https://api.open-meteo.com/v1/forecast')
+        .describe('Open-Meteo forecast endpoint'),
       weather_seconds: z.number().int().min(60).default(900).describe('Seconds between weather requests'),
     })
     .prefault({}),
@@ -124,8 +141,18 @@ export const configSchema = z.strictObject({
         .min(1)
         .default(60)
         .describe('Data older than this is not forecast from'),
-      look_up_ttl_seconds: z.number().int().min(60).default(7200),
-      model_check_seconds: z.number().int().min(1).default(30),
+      look_up_ttl_seconds: z
+        .number()
+        .int()
+        .min(60)
+        .default(7200)
+        .describe('Seconds a look-up outlives its last write'),
+      model_check_seconds: z
+        .number()
+        .int()
+        .min(1)
+        .default(30)
+        .describe('Seconds between checks for a new model'),
     })
     .prefault({}),
   sink: z
@@ -145,19 +172,27 @@ export const configSchema = z.strictObject({
     .prefault({}),
   monitor: z
     .strictObject({
-      window_days: z.number().int().min(1).default(7),
-      reference_days: z.number().int().min(1).default(28),
+      window_days: z.number().int().min(1).default(7).describe('Days that health and drift look at'),
+      reference_days: z
+        .number()
+        .int()
+        .min(1)
+        .default(28)
+        .describe('Days before them that drift compares with'),
     })
     .prefault({}),
   http: z
     .strictObject({
-      host: z.string().default('127.0.0.1'),
+      host: z.string().default('127.0.0.1').describe('Address that HTTP listens on'),
       port: z.number().int().min(0).max(65535).default(8080).describe('0 takes a free one'),
     })
     .prefault({}),
   logging: z
     .strictObject({
-      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least level that is logged'),
       format: z.enum(['auto', 'json', 'pretty']).default('auto').describe('auto: pretty on a terminal'),
     })
     .prefault({}),
