@@ -8,7 +8,13 @@ export const EXIT = {
   unreachable: 3,
 } as const
 
-const USAGE: readonly ErrorCode[] = ['config_invalid', 'config_unreadable', 'request_invalid', 'replay_empty', 'replay_unreadable']
+const USAGE: readonly ErrorCode[] = [
+  'config_invalid',
+  'config_unreadable',
+  'request_invalid',
+  'replay_empty',
+  'replay_unreadable',
+]
 
 const UNREACHABLE: readonly ErrorCode[] = [
   'log_unreachable',

@@ -22,7 +22,14 @@ export interface RunServicesOptions {
  * The first SIGTERM or SIGINT drains within DRAIN_MS, a second one exits at once with 130.
  * Rejects with the failure, after everything is closed.
  */
-export async function runServices({ services, logger, until, started, close, signals = process }: RunServicesOptions): Promise<void> {
+export async function runServices({
+  services,
+  logger,
+  until,
+  started,
+  close,
+  signals = process,
+}: RunServicesOptions): Promise<void> {
   const deadline = new AbortController()
   let stop: () => void = () => {}
   const stopped = new Promise<void>((resolve) => {
@@ -53,10 +60,14 @@ export async function runServices({ services, logger, until, started, close, sig
   } finally {
     const timer = setTimeout(() => deadline.abort(), DRAIN_MS)
     for (const service of running) {
-      await service.drain(deadline.signal).catch((error: unknown) => logger.error({ err: error, service: service.name }, 'drain failed'))
+      await service
+        .drain(deadline.signal)
+        .catch((error: unknown) => logger.error({ err: error, service: service.name }, 'drain failed'))
     }
     for (const service of running) {
-      await service.close().catch((error: unknown) => logger.error({ err: error, service: service.name }, 'close failed'))
+      await service
+        .close()
+        .catch((error: unknown) => logger.error({ err: error, service: service.name }, 'close failed'))
     }
     await close()
     clearTimeout(timer)
@@ -69,7 +80,13 @@ export async function runServices({ services, logger, until, started, close, sig
  * Resolves when every service has handled all that the log holds. What one service publishes is another's input,
  * so it takes two rounds in a row in which nobody had anything left.
  */
-export async function everythingHandled({ services, sleep }: { services: Service[]; sleep: (ms: number) => Promise<void> }): Promise<void> {
+export async function everythingHandled({
+  services,
+  sleep,
+}: {
+  services: Service[]
+  sleep: (ms: number) => Promise<void>
+}): Promise<void> {
   let quiet = 0
   while (quiet < 2) {
     const states = await Promise.all(services.map((service) => service.caughtUp()))

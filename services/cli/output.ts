@@ -19,7 +19,13 @@ export interface Progress {
 
 const SILENT: Progress = { update: () => {}, stop: () => {} }
 
-export function createOutput({ json, stdout = process.stdout }: { json: boolean; stdout?: NodeJS.WritableStream }): Output {
+export function createOutput({
+  json,
+  stdout = process.stdout,
+}: {
+  json: boolean
+  stdout?: NodeJS.WritableStream
+}): Output {
   return {
     json,
     line: (text) => {
@@ -34,7 +40,11 @@ export function createOutput({ json, stdout = process.stdout }: { json: boolean;
 
 function terminalProgress(label: string): Progress {
   const bar = new cliProgress.SingleBar(
-    { format: `${label} {bar} {percentage}% {value}/{total} {detail}`, hideCursor: true, stream: process.stderr },
+    {
+      format: `${label} {bar} {percentage}% {value}/{total} {detail}`,
+      hideCursor: true,
+      stream: process.stderr,
+    },
     cliProgress.Presets.shades_classic,
   )
   let started = false
@@ -62,7 +72,13 @@ export function describeError(error: unknown, json: boolean): string {
 
 /** A plain table: columns padded, two spaces between. */
 export function table(header: string[], rows: string[][]): string {
-  const widths = header.map((cell, column) => Math.max(cell.length, ...rows.map((row) => (row[column] ?? '').length)))
-  const line = (row: string[]): string => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()
+  const widths = header.map((cell, column) =>
+    Math.max(cell.length, ...rows.map((row) => (row[column] ?? '').length)),
+  )
+  const line = (row: string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
   return [line(header), ...rows.map(line)].join('\n')
 }

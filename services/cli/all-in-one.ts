@@ -1,0 +1,78 @@
+import { createApiService } from '../api/service.ts'
+import { createForecastService } from '../forecast/service.ts'
+import type { ReplaySummary } from '../ingest/replay/service.ts'
+import { createMonitorService } from '../monitor/service.ts'
+import type { Platform, Service } from '../platform/service.ts'
+import { createSinkService } from '../sink/service.ts'
+import { createWindowsService } from '../windows/service.ts'
+import { openPlatform, prepareTopics } from './composition.ts'
+import { everythingHandled, runServices } from './lifecycle.ts'
+import type { Setting } from './options.ts'
+import type { PollSource } from './source.ts'
+
+export interface AllInOneOptions extends Setting {
+  openSource: (platform: Platform) => PollSource
+  /** End by itself once the source is exhausted: close every bin, compact what is complete, write every artefact. */
+  untilExhausted: boolean
+  /** Called when the page can be opened. */
+  started?: (url: string) => void
+}
+
+/**
+ * Every service in one process. With `untilExhausted` it resolves with the source's summary when all is written,
+ * else when it is stopped.
+ */
+export async function allInOne({
+  config,
+  logger,
+  openSource,
+  untilExhausted,
+  started,
+}: AllInOneOptions): Promise<ReplaySummary | undefined> {
+  const { platform, close } = await openPlatform({ config, logger })
+  let source: PollSource | undefined
+  let summary: ReplaySummary | undefined
+  try {
+    await prepareTopics(platform)
+    source = openSource(platform)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const { service: ingest, exhausted, close: closeSource } = source
+  const windows = createWindowsService(platform)
+  const forecast = createForecastService(platform)
+  const sink = createSinkService(platform)
+  const monitor = createMonitorService(platform)
+  const workers: Service[] = [monitor, sink, forecast, windows, ingest]
+  const api = createApiService(platform, { services: () => workers })
+
+  const until = async (): Promise<void> => {
+    summary = await exhausted
+    if (!untilExhausted) return new Promise(() => {})
+    await everythingHandled({
+      services: [windows, forecast, sink, monitor],
+      sleep: (ms) => platform.clock.sleep(ms),
+    })
+    for (const service of [windows, forecast, sink, monitor]) await service.finish()
+  }
+
+  let begin: () => void = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  await runServices({
+    services: [api, ...workers],
+    logger,
+    until: begun.then(until),
+    started: () => {
+      started?.(api.url)
+      begin()
+    },
+    close: async () => {
+      await closeSource()
+      await close()
+    },
+  })
+  return summary
+}

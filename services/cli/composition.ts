@@ -1,0 +1,96 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { systemClock } from '../platform/clock.ts'
+import type { Config } from '../platform/config.ts'
+import { createCodec } from '../platform/event-log/avro-codec.ts'
+import { openInProcessLog } from '../platform/event-log/in-process.ts'
+import { openKafkaLog } from '../platform/event-log/kafka.ts'
+import type { EventLog } from '../platform/event-log/port.ts'
+import { openMemoryLookUpStore } from '../platform/look-up-store/memory.ts'
+import { openRedisLookUpStore } from '../platform/look-up-store/redis.ts'
+import { createMetrics } from '../platform/metrics.ts'
+import { openObjectStore } from '../platform/object-store/open.ts'
+import { openConfluentRegistry } from '../platform/schema-registry/confluent.ts'
+import { openLocalRegistry } from '../platform/schema-registry/local.ts'
+import type { SchemaRegistryPort } from '../platform/schema-registry/port.ts'
+import type { Platform } from '../platform/service.ts'
+import { topicSpecs } from '../platform/topics.ts'
+import { openMemoryWindowStore } from '../platform/window-store/memory.ts'
+import { openRedisWindowStore } from '../platform/window-store/redis.ts'
+
+const HOUR_MS = 3_600_000
+
+export interface OpenPlatform {
+  platform: Platform
+  /** Frees every connection and file; call it after the services are closed. */
+  close(): Promise<void>
+}
+
+/** Chooses each port's adapter by the configuration: the one place that knows them all. */
+export async function openPlatform({
+  config,
+  logger,
+}: {
+  config: Config
+  logger: Logger
+}): Promise<OpenPlatform> {
+  const metrics = createMetrics()
+  const log = openLog(config, logger)
+  const codec = createCodec({ registry: openRegistry(config) })
+  const objects = await openObjectStore({
+    root: config.storage.root ?? join(config.data, 'store'),
+    mirror: config.storage.mirror,
+    gcsEndpoint: config.storage.gcs_endpoint,
+    logger,
+  })
+  const { url, window_ttl_hours } = config.redis
+  const windows =
+    url === undefined
+      ? openMemoryWindowStore()
+      : openRedisWindowStore({ url, ttlMs: window_ttl_hours * HOUR_MS, logger })
+  const lookUps = url === undefined ? openMemoryLookUpStore() : openRedisLookUpStore({ url, logger })
+  return {
+    platform: { config, clock: systemClock, logger, metrics, log, codec, objects, windows, lookUps },
+    close: async () => {
+      await log.close()
+      await windows.close()
+      await lookUps.close()
+    },
+  }
+}
+
+/** Schemas first, topics second: an incompatible schema stops the start before anything is created or read. */
+export async function prepareTopics({
+  config,
+  codec,
+  log,
+}: Pick<Platform, 'config' | 'codec' | 'log'>): Promise<void> {
+  await codec.register()
+  await log.ensureTopics(topicSpecs({ partitions: config.log.partitions }))
+}
+
+function openLog(config: Config, logger: Logger): EventLog {
+  const { kind, brokers, ssl, username, password, mechanism, session_timeout_ms, replication } = config.log
+  if (kind === 'embedded')
+    return openInProcessLog({ file: join(config.data, 'log.sqlite'), clock: systemClock, logger })
+  return openKafkaLog({
+    brokers,
+    ssl,
+    ...(username === undefined ? {} : { sasl: { mechanism, username, password: password ?? '' } }),
+    clientId: `velocast-${hostname()}-${process.pid}`,
+    sessionTimeoutMs: session_timeout_ms,
+    replication,
+    clock: systemClock,
+    logger,
+  })
+}
+
+function openRegistry(config: Config): SchemaRegistryPort {
+  const { url, username, password } = config.registry
+  if (url === undefined) return openLocalRegistry({ directory: join(config.data, 'schemas') })
+  return openConfluentRegistry({
+    url,
+    ...(username === undefined ? {} : { username, password: password ?? '' }),
+  })
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { compactCommand } from './commands/compact.ts'
+import { configCommand } from './commands/config.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { exportCommand } from './commands/export.ts'
+import { replayCommand } from './commands/replay.ts'
+import { runCommand } from './commands/run.ts'
+import { simulateCommand } from './commands/simulate.ts'
+import { topicsCommand } from './commands/topics.ts'
+import { upCommand } from './commands/up.ts'
+import { EXIT, exitCode } from './exit-code.ts'
+import { describeError } from './output.ts'
+
+const program = new Command('velocast')
+  .description('Live bikeshare feeds to forecasts, history and monitoring.')
+  .showHelpAfterError('(velocast --help shows what there is)')
+  .addHelpText(
+    'after',
+    "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
+  )
+  .exitOverride()
+
+for (const command of [
+  upCommand(),
+  runCommand(),
+  replayCommand(),
+  simulateCommand(),
+  compactCommand(),
+  exportCommand(),
+  topicsCommand(),
+  configCommand(),
+  doctorCommand(),
+]) {
+  program.addCommand(command.exitOverride())
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (isCommanderExit(error)) {
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  } else {
+    process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`)
+    process.exitCode = exitCode(error)
+  }
+}
+
+function isCommanderExit(error: unknown): error is { code: string; exitCode: number } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+}
