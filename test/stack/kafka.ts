@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import kafkajs from 'kafkajs'
+import { run } from './command.ts'
+import { fetchFromMaven, findJava } from './java.ts'
+import { freePort } from './ports.ts'
+import { type Server, serverDirectory, startServer } from './server.ts'
+
+/** Full versions that a major version stands for in VELOCAST_TEST_KAFKA_VERSION. */
+const releases: Record<string, string> = { 3: '3.9.2', 4: '4.3.1' }
+const defaultMajor = '4'
+const loggerVersion = '1.7.36'
+
+export type KafkaOptions = {
+  /** A major version, 3 or 4, or a full one; else VELOCAST_TEST_KAFKA_VERSION, else 4. */
+  version?: string
+  port?: number
+  /** Broker settings that add to or replace the ones below, such as `log.retention.check.interval.ms`. */
+  settings?: Record<string, string>
+  /** Replaces the small heap and the quick-starting compiler, for benchmarks. */
+  javaOptions?: string[]
+}
+
+export type KafkaServer = Server & { brokers: string[]; port: number; version: string }
+
+/**
+ * Starts one Apache Kafka node in KRaft mode, broker and controller in one. Topics are never created by use.
+ * @throws UnavailableError when Java, Maven or Kafka cannot be had
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  const wanted = options.version ?? (process.env.VELOCAST_TEST_KAFKA_VERSION || defaultMajor)
+  const version = releases[wanted] ?? wanted
+  const [java, programs] = await Promise.all([findJava(), fetchKafka(version)])
+  const port = options.port ?? (await freePort())
+  const directory = await serverDirectory('kafka')
+  const settingsFile = join(directory, 'server.properties')
+  const settings = {
+    ...brokerSettings({ port, controllerPort: await freePort(), directory }),
+    ...options.settings,
+  }
+  await writeFile(
+    settingsFile,
+    Object.entries(settings)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+
+  const heap = options.javaOptions ?? ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+  const quiet = [
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Dorg.slf4j.simpleLogger.showDateTime=true',
+  ]
+  const classPath = ['-cp', join(programs, '*')]
+  const javaArgs = [
+    ...heap,
+    ...quiet,
+    '-XX:-UsePerfData',
+    `-Djava.io.tmpdir=${join(directory, 'tmp')}`,
+    ...classPath,
+  ]
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', settingsFile]
+  await run({ command: java, args: [...javaArgs, ...format] })
+
+  const server = await startServer({
+    name: 'kafka',
+    command: java,
+    args: [...javaArgs, 'kafka.Kafka', settingsFile],
+    directory,
+    ready: () => answers(port),
+  })
+  return Object.assign(server, { brokers: [`127.0.0.1:${port}`], port, version })
+}
+
+/** Fetches Kafka without starting it. */
+export function fetchKafka(version: string): Promise<string> {
+  const artifacts = [
+    { groupId: 'org.apache.kafka', artifactId: 'kafka_2.13', version },
+    { groupId: 'org.slf4j', artifactId: 'slf4j-simple', version: loggerVersion },
+  ]
+  return fetchFromMaven({ name: `kafka-${version}`, artifacts, transitive: true })
+}
+
+function brokerSettings(node: {
+  port: number
+  controllerPort: number
+  directory: string
+}): Record<string, string> {
+  const broker = `PLAINTEXT://127.0.0.1:${node.port}`
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${node.controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    listeners: `${broker},CONTROLLER://127.0.0.1:${node.controllerPort}`,
+    'advertised.listeners': broker,
+    'log.dirs': join(node.directory, 'data'),
+    'auto.create.topics.enable': 'false',
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '500',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '1',
+    'log.cleaner.dedupe.buffer.size': '8388608',
+    'num.io.threads': '4',
+    'num.network.threads': '2',
+  }
+}
+
+/** 16 random bytes; a leading dash would be read as an option by the storage tool. */
+function clusterId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? clusterId() : id
+}
+
+async function answers(port: number): Promise<void> {
+  await accepts(port)
+  const client = new kafkajs.Kafka({
+    clientId: 'velocast-test-probe',
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { retries: 0 },
+  })
+  const admin = client.admin()
+  try {
+    await admin.connect()
+    const cluster = await admin.describeCluster()
+    if (cluster.brokers.length === 0) throw new Error('no broker has registered yet')
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+function accepts(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+}
