@@ -15,7 +15,7 @@ module.exports = {
       from: { path: '^services/domain/' },
       to: {
         dependencyTypes: ['npm', 'core'],
-        pathNot: '^(node:)?crypto$',
+        pathNot: '^(node:)?crypto$|^node_modules/zod/',
       },
     },
     {
@@ -51,7 +51,7 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.js', '.json'],
-      conditionNames: ['import', 'node', 'default'],
+      exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'],
     },
   },
 }

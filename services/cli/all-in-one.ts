@@ -1,6 +1,6 @@
 import { createApiService } from '../api/service.ts'
 import { createForecastService } from '../forecast/service.ts'
-import type { ReplaySummary } from '../ingest/replay/service.ts'
+import type { ReplaySummary } from '../ingest/replay/progress.ts'
 import { createMonitorService } from '../monitor/service.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import { createSinkService } from '../sink/service.ts'

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import packageJson from '../../package.json' with { type: 'json' }
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { createCodec } from '../platform/event-log/avro-codec.ts'
@@ -35,7 +36,7 @@ export async function openPlatform({
   config: Config
   logger: Logger
 }): Promise<OpenPlatform> {
-  const metrics = createMetrics()
+  const metrics = createMetrics({ version: packageJson.version })
   const log = openLog(config, logger)
   const codec = createCodec({ registry: openRegistry(config) })
   const objects = await openObjectStore({

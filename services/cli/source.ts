@@ -1,8 +1,10 @@
-import { createReplayService, type ReplayProgress, type ReplaySummary } from '../ingest/replay/service.ts'
+import type { ReplayProgress, ReplaySummary } from '../ingest/replay/progress.ts'
+import { createReplayService, type ReplayServiceOptions } from '../ingest/replay/service.ts'
 import { createIngestService } from '../ingest/service.ts'
 import { type Simulator, startSimulator } from '../ingest/simulator/server.ts'
 import type { Config, SystemConfig } from '../platform/config.ts'
 import type { Platform, Service } from '../platform/service.ts'
+import type { Progress } from './output.ts'
 
 /** The system that stands for the built-in city; its id says so in every path, key and page. */
 export const SIMULATED_SYSTEM = 'simulated-city'
@@ -25,16 +27,7 @@ export function liveSource(platform: Platform): PollSource {
   }
 }
 
-export interface ReplayOptions {
-  from: string
-  information?: string | undefined
-  system: string
-  timezone: string
-  speed: number | 'max'
-  onProgress?: (progress: ReplayProgress) => void
-}
-
-export function replaySource(platform: Platform, options: ReplayOptions): PollSource {
+export function replaySource(platform: Platform, options: ReplayServiceOptions): PollSource {
   const service = createReplayService(platform, options)
   return { service, exhausted: service.exhausted, close: async () => {} }
 }
@@ -44,14 +37,23 @@ export function startCity(options: { stations: number; seed: number; speed: numb
   return startSimulator({ host: '127.0.0.1', port: 0, version: '2.3', ...options })
 }
 
-export function simulatedConfig(config: Config, city: Simulator): Config {
+/** A configuration that follows the city only, polled so often that no simulated minute is left out at its speed. */
+export function simulatedConfig({
+  config,
+  city,
+  speed,
+}: {
+  config: Config
+  city: Simulator
+  speed: number
+}): Config {
   const system: SystemConfig = {
     id: SIMULATED_SYSTEM,
     name: 'Simulated city',
     discovery_url: city.discoveryUrl,
-    timezone: 'Europe/Paris',
-    weather: { lat: 48.8566, lon: 2.3522 },
-    poll_seconds: 60,
+    timezone: city.timezone,
+    weather: city.centre,
+    poll_seconds: Math.min(60, Math.max(5, Math.floor(60 / speed))),
   }
   return { ...config, systems: [system], ingest: { ...config.ingest, weather_url: city.weatherUrl } }
 }
@@ -62,4 +64,39 @@ export function simulateSource(platform: Platform, city: Simulator): PollSource 
     exhausted: NEVER,
     close: () => city.close(),
   }
+}
+
+/** The configuration entry that stands for a recorded system: its feed is not asked. */
+export function recordedSystem({ system, timezone }: { system: string; timezone: string }): object {
+  return { id: system, timezone, discovery_url: `replay:${system}` }
+}
+
+/** Shows a replay on a terminal. */
+export function showReplay(bar: Progress): (progress: ReplayProgress) => void {
+  return ({ polls, total, current_utc, rowsPerSecond, waitingFor }) => {
+    const at = current_utc === null ? '' : new Date(current_utc).toISOString().slice(0, 16)
+    const waiting = waitingFor === null ? '' : `, waiting for ${waitingFor}`
+    bar.update(polls, total, `${at}Z ${Math.round(rowsPerSecond)} rows/s${waiting}`)
+  }
+}
+
+export function replaySummary({
+  polls,
+  rows,
+  bins,
+  first_utc,
+  last_utc,
+  seconds,
+  skipped,
+  finished,
+}: ReplaySummary): string {
+  const time = (utc: number | null): string => (utc === null ? 'nothing' : new Date(utc).toISOString())
+  const left = Object.entries(skipped).map(([reason, count]) => `${count} left out (${reason})`)
+  const facts = [
+    `${polls} polls, ${rows} rows, ${bins} bins`,
+    `${time(first_utc)} to ${time(last_utc)}`,
+    `${seconds.toFixed(1)} s`,
+    ...left,
+  ]
+  return `${finished ? 'replayed' : 'stopped before the end'}: ${facts.join(', ')}`
 }

@@ -47,6 +47,7 @@ export const ERROR_CODES = [
   'compaction_no_input',
   'request_invalid',
   'not_found',
+  'listeners_full',
   'port_in_use',
   'internal',
 ] as const

@@ -1,8 +1,7 @@
 import { Command, Option } from 'commander'
 import { probeFeed } from '../../ingest/probe.ts'
-import type { ReplayProgress } from '../../ingest/replay/service.ts'
 import { VelocastError } from '../../platform/errors.ts'
-import { type AllInOneOptions, allInOne } from '../all-in-one.ts'
+import { allInOne } from '../all-in-one.ts'
 import {
   type CommonOptions,
   type Setting,
@@ -11,7 +10,16 @@ import {
   wholeNumber,
   withCommonOptions,
 } from '../options.ts'
-import { liveSource, replaySource, simulatedConfig, simulateSource, startCity } from '../source.ts'
+import {
+  liveSource,
+  recordedSystem,
+  replaySource,
+  replaySummary,
+  showReplay,
+  simulatedConfig,
+  simulateSource,
+  startCity,
+} from '../source.ts'
 
 /** How long a start waits for a feed before it runs on the simulated city. */
 const PROBE_MS = 6_000
@@ -22,6 +30,7 @@ interface UpOptions extends CommonOptions {
   information?: string
   system?: string
   timezone: string
+  nameTimezone?: string
   speed?: number | 'max'
   untilExhausted?: boolean
   host?: string
@@ -43,8 +52,12 @@ export function upCommand(): Command {
     .option('--system <id>', 'live: only this configured system; replay: id of the recorded system')
     .option('--timezone <zone>', 'replay: IANA time zone of the system', 'UTC')
     .option(
+      '--name-timezone <zone>',
+      'replay: zone of times in file names that state none; told from the files',
+    )
+    .option(
       '--speed <times>',
-      'replay and simulate: times real time, or max (replay; default max, simulate 1)',
+      'replay and simulate: times real time, or max (replay: max; simulate: 1)',
       speed,
     )
     .option('--until-exhausted', 'replay: stop after the last poll, with every file and artefact written')
@@ -59,71 +72,73 @@ async function up(options: UpOptions): Promise<void> {
   const http = { host: options.host, port: options.port }
   if (options.source === 'replay') return replay(options, http)
   const given = setting(options, { http })
-  const started = (url: string): void => given.output.result({ url }, () => `Open ${url}`)
   const live = options.source === 'simulate' ? null : await liveSetting(given, options)
-  if (live !== null) {
-    await allInOne({ ...live, openSource: liveSource, untilExhausted: false, started })
-    return
-  }
-  if (options.speed === 'max') throw invalid('--speed max is for replays; a simulated city takes a number')
-  const city = await startCity({ stations: options.stations, seed: options.seed, speed: options.speed ?? 1 })
+  if (live === null) return simulate(given, options)
   await allInOne({
-    ...given,
-    config: simulatedConfig(given.config, city),
-    openSource: (platform) => simulateSource(platform, city),
+    ...live,
+    openSource: liveSource,
     untilExhausted: false,
-    started,
+    started: (url) => showAddress(live, url),
   })
 }
 
-/** The setting to run live on; null when no feed answers and none was insisted on: then the line says so. */
+/** The setting to run live on; null when no feed answers and none was insisted on: then one line says so. */
 async function liveSetting(given: Setting, { source, system }: UpOptions): Promise<Setting | null> {
   const systems = given.config.systems.filter(({ id }) => system === undefined || id === system)
-  if (systems.length === 0) {
+  const [first, ...others] = systems
+  if (first === undefined) {
     throw invalid(`--system must be one of ${given.config.systems.map(({ id }) => id).join(', ')}: ${system}`)
   }
-  const setting = { ...given, config: { ...given.config, systems } }
-  if (source === 'live') return setting
+  const chosen = { ...given, config: { ...given.config, systems } }
+  if (source === 'live') return chosen
   const probes = await Promise.all(
     systems.map((each) => probeFeed({ system: each, config: given.config, timeoutMs: PROBE_MS })),
   )
-  if (probes.some(({ ok }) => ok)) return setting
-  const [first] = systems
-  const others = systems.length > 1 ? ` and ${systems.length - 1} more` : ''
+  if (probes.some(({ ok }) => ok)) return chosen
+  const name = `${first.name ?? first.id}${others.length > 0 ? ` and ${others.length} more` : ''}`
   given.output.line(
-    `${first?.name ?? first?.id}${others} can't be reached (${probes[0]?.problem}); running on the built-in simulated city, marked SIMULATED.`,
+    `${name} can't be reached (${probes[0]?.problem}). Running on the built-in simulated city, marked SIMULATED everywhere.`,
   )
   return null
 }
 
-async function replay(options: UpOptions, http: AllInOneOptions['config']['http'] | object): Promise<void> {
-  const { from, system } = options
+async function simulate(given: Setting, { stations, seed, speed: pace = 1 }: UpOptions): Promise<void> {
+  if (pace === 'max') throw invalid('--speed of a simulated city must be a number: max')
+  const city = await startCity({ stations, seed, speed: pace })
+  await allInOne({
+    ...given,
+    config: simulatedConfig({ config: given.config, city, speed: pace }),
+    openSource: (platform) => simulateSource(platform, city),
+    untilExhausted: false,
+    started: (url) => showAddress(given, url),
+  })
+}
+
+async function replay(options: UpOptions, http: object): Promise<void> {
+  const { from, system, information, nameTimezone, timezone } = options
   if (from === undefined) throw invalid('--source replay needs --from <path> of the recorded status')
   if (system === undefined) throw invalid('--source replay needs --system <id> of the recorded system')
-  const systems = [{ id: system, timezone: options.timezone, discovery_url: `replay:${system}` }]
-  const given = setting(options, { http, systems })
-  const progress = given.output.progress(system)
+  const given = setting(options, { http, systems: [recordedSystem({ system, timezone })] })
+  const bar = given.output.progress(system)
   const summary = await allInOne({
     ...given,
     openSource: (platform) =>
       replaySource(platform, {
         from,
-        information: options.information,
         system,
-        timezone: options.timezone,
         speed: options.speed ?? 'max',
-        onProgress: ({ polls, total, eventTime, rowsPerSecond }: ReplayProgress) =>
-          progress.update(polls, total, `${eventTime} ${Math.round(rowsPerSecond)} rows/s`),
+        progress: showReplay(bar),
+        ...(information === undefined ? {} : { information }),
+        ...(nameTimezone === undefined ? {} : { nameTimezone }),
       }),
     untilExhausted: options.untilExhausted === true,
     started: (url) => given.output.line(`Open ${url}`),
-  }).finally(() => progress.stop())
-  if (summary !== undefined) {
-    given.output.result(
-      summary,
-      ({ polls, rows, first, last }) => `${polls} polls, ${rows} rows from ${first} to ${last}`,
-    )
-  }
+  }).finally(() => bar.stop())
+  if (summary !== undefined) given.output.result(summary, replaySummary)
+}
+
+function showAddress({ output }: Setting, url: string): void {
+  output.result({ url }, () => `Open ${url}`)
 }
 
 function invalid(message: string): VelocastError {

@@ -9,24 +9,33 @@ export type PacedGroup = (typeof PACED_GROUPS)[number]
 /** Bins that a replay may be ahead of the slowest group: half of the 24 slots that rings keep for readers that lag. */
 export const BINS_AHEAD = 12
 
+/**
+ * Bins more that a group may be behind in what it commits, though not in what it has read: the sink writes poll
+ * records by the hour of their fetch, so its commit stays at the hour's first until a poll of the next hour has come.
+ */
+const COMMIT_SPAN: Partial<Record<PacedGroup, number>> = { sink: 12 }
+
 interface PublishedBin {
   bin: number
   /** Offset after its last status record. */
   statusEnd: number
   /** Offset after its last window update, or more; null until the windows have passed it. */
   updatesEnd: number | null
+  /** Groups that have not passed it, as far as is known. */
+  behind: readonly PacedGroup[]
 }
 
 /**
  * Keeps a replay at most BINS_AHEAD bins ahead of the slowest group. A group has passed a bin when it has committed the
  * bin's last record; the forecasts, when they have committed the window updates that were there once the windows had
- * passed it. The newest bin never holds the next one up: only its successor closes it. A group without a commit counts
- * as at the beginning. Remembers the bins that are not passed yet: at most BINS_AHEAD and one a late poll.
+ * passed it. The sink, which commits by the hour, may be 12 bins further behind. The newest bin never holds the next
+ * one up: only its successor closes it. A group without a commit counts
+ * as at the beginning. Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD and one a late poll.
  */
 export class ReplayPace {
   readonly #log: Pick<EventLog, 'lag'>
   readonly #groups: readonly PacedGroup[]
-  readonly #ahead: number
+  readonly #binsAhead: number
   #partition = 0
   #bins: PublishedBin[] = []
   #slowest: PacedGroup | null = null
@@ -42,7 +51,7 @@ export class ReplayPace {
   }) {
     this.#log = log
     this.#groups = groups
-    this.#ahead = bins * BIN_MS
+    this.#binsAhead = bins
   }
 
   /** The group that was behind when `mayPublish` last gave false. */
@@ -58,7 +67,8 @@ export class ReplayPace {
     if (newest?.bin === bin) {
       newest.statusEnd = offset + 1
       newest.updatesEnd = null
-    } else this.#bins.push({ bin, statusEnd: offset + 1, updatesEnd: null })
+      newest.behind = this.#groups
+    } else this.#bins.push({ bin, statusEnd: offset + 1, updatesEnd: null, behind: this.#groups })
   }
 
   /** True when a poll of `bin` may be published now. Asks the log only when what is known does not allow it. */
@@ -69,7 +79,15 @@ export class ReplayPace {
   }
 
   #allows(bin: number): boolean {
-    return this.#bins.slice(0, -1).every((published) => bin - published.bin <= this.#ahead)
+    this.#slowest = null
+    for (const published of this.#bins.slice(0, -1)) {
+      const ahead = (bin - published.bin) / BIN_MS
+      const slow = published.behind.find((group) => ahead > this.#binsAhead + (COMMIT_SPAN[group] ?? 0))
+      if (slow === undefined) continue
+      this.#slowest = slow
+      return false
+    }
+    return true
   }
 
   async #look(): Promise<void> {
@@ -87,20 +105,17 @@ export class ReplayPace {
       }
       passed.set('forecast', committed ?? 0)
     }
-    this.#slowest = null
-    const open = this.#bins.filter((published) => this.#isOpen(published, passed))
+    for (const published of this.#bins) published.behind = this.#behind(published, passed)
     const newest = this.#bins.at(-1)
-    this.#bins = newest === undefined || open.includes(newest) ? open : [...open, newest]
+    this.#bins = this.#bins.filter((published) => published === newest || published.behind.length > 0)
   }
 
-  #isOpen({ statusEnd, updatesEnd }: PublishedBin, passed: Map<PacedGroup, number>): boolean {
-    const behind = this.#groups.find((group) => {
+  #behind({ statusEnd, updatesEnd }: PublishedBin, passed: Map<PacedGroup, number>): PacedGroup[] {
+    return this.#groups.filter((group) => {
       const position = passed.get(group) ?? 0
       if (group !== 'forecast') return position < statusEnd
       return updatesEnd === null || position < updatesEnd
     })
-    this.#slowest ??= behind ?? null
-    return behind !== undefined
   }
 
   async #position(group: PacedGroup, topic: string): Promise<Pick<GroupLag, 'committed' | 'end'>> {

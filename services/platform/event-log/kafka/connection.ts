@@ -1,0 +1,122 @@
+import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs'
+import pRetry from 'p-retry'
+import type { Logger } from 'pino'
+import { isRetryable } from '../../errors.ts'
+import { kafkaError } from './kafka-error.ts'
+import { mendRequestTimeouts } from './mend-timeouts.ts'
+
+export interface KafkaConnectionOptions {
+  /** host:port of brokers to begin with. */
+  brokers: string[]
+  ssl?: boolean
+  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
+  clientId: string
+  logger: Logger
+  /** How long brokers that are down at the start are waited for, ms. Default 60,000. */
+  connectLimitMs?: number
+}
+
+const DEFAULT_CONNECT_LIMIT_MS = 60_000
+const CONNECTION_TIMEOUT_MS = 5_000
+/** kafkajs's own tries within one call: enough for a change of leader, then the caller decides. */
+const RETRY = { initialRetryTime: 100, retries: 5, maxRetryTime: 2_000 }
+
+/** One client of a cluster; its admin and producer connect at their first use and are then shared. */
+export interface KafkaConnection {
+  readonly kafka: Kafka
+  readonly brokers: string
+  admin(): Promise<Admin>
+  producer(): Promise<Producer>
+  /** Connects, waiting for brokers that are down: `log_unreachable` after the limit, `log_credentials` at once. */
+  connect(part: { connect(): Promise<void> }): Promise<void>
+  close(): Promise<void>
+}
+
+export function openConnection(options: KafkaConnectionOptions): KafkaConnection {
+  mendRequestTimeouts()
+  const { logger, connectLimitMs = DEFAULT_CONNECT_LIMIT_MS } = options
+  const brokers = options.brokers.join(', ')
+  const kafka = new kafkajs.Kafka({
+    clientId: options.clientId,
+    brokers: options.brokers,
+    ssl: options.ssl ?? false,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    retry: RETRY,
+    logCreator: () => logTo(logger),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl as kafkajs.SASLOptions }),
+  })
+  const closed = new AbortController()
+  const connected: { disconnect(): Promise<void> }[] = []
+
+  const connect: KafkaConnection['connect'] = (part) =>
+    pRetry(
+      async () => {
+        try {
+          await part.connect()
+        } catch (error) {
+          throw kafkaError(error, brokers)
+        }
+      },
+      {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 500,
+        maxTimeout: 5_000,
+        maxRetryTime: connectLimitMs,
+        signal: closed.signal,
+        shouldRetry: ({ error }) => isRetryable(error),
+        onFailedAttempt: ({ error, retryDelay }) => {
+          if (isRetryable(error)) {
+            logger.warn({ brokers, retry_ms: Math.round(retryDelay) }, `waiting for kafka: ${error.message}`)
+          }
+        },
+      },
+    )
+  const shared = <T extends { connect(): Promise<void>; disconnect(): Promise<void> }>(make: () => T) => {
+    let promise: Promise<T> | null = null
+    return (): Promise<T> => {
+      promise ??= (async () => {
+        const part = make()
+        try {
+          await connect(part)
+        } catch (error) {
+          promise = null
+          throw error
+        }
+        connected.push(part)
+        return part
+      })()
+      return promise
+    }
+  }
+
+  return {
+    kafka,
+    brokers,
+    connect,
+    admin: shared(() => kafka.admin()),
+    producer: shared(() =>
+      kafka.producer({
+        allowAutoTopicCreation: false,
+        createPartitioner:
+          () =>
+          ({ message }) =>
+            message.partition!,
+      }),
+    ),
+    async close() {
+      closed.abort()
+      await Promise.allSettled(connected.map((part) => part.disconnect()))
+    },
+  }
+}
+
+/** kafkajs reports every try of its own; ours to report is what remains, so its lines are one level lower. */
+function logTo(logger: Logger): (entry: kafkajs.LogEntry) => void {
+  const child = logger.child({ component: 'kafkajs' })
+  return ({ level, namespace, log }) => {
+    const { message, logger: _name, timestamp: _time, ...facts } = log
+    const { ERROR, WARN } = kafkajs.logLevel
+    const write = level === ERROR ? child.info : level === WARN ? child.debug : child.trace
+    write.call(child, { namespace, ...facts }, message)
+  }
+}

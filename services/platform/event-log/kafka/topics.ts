@@ -1,0 +1,146 @@
+import kafkajs from 'kafkajs'
+import { topicMissing } from '../missing-topic.ts'
+import type { GroupLag, Position, TopicSpec } from '../port.ts'
+import type { KafkaConnection } from './connection.ts'
+import { kafkaError } from './kafka-error.ts'
+
+/** What a publisher must know of a topic. */
+export interface TopicFacts {
+  partitions: number
+  /** Largest record batch, bytes. */
+  maxBytes: number
+}
+
+export interface Offsets {
+  low: number
+  /** Offset after the last record. */
+  high: number
+}
+
+/** Everything that is asked of the cluster about topics, partitions and groups. */
+export class KafkaTopics {
+  readonly #connection: KafkaConnection
+  readonly #replication: number
+  readonly #facts = new Map<string, Promise<TopicFacts>>()
+
+  constructor(connection: KafkaConnection, replication: number) {
+    this.#connection = connection
+    this.#replication = replication
+  }
+
+  async ensure(specs: TopicSpec[]): Promise<void> {
+    const admin = await this.#connection.admin()
+    try {
+      const existing = new Set(await admin.listTopics())
+      const missing = specs.filter(({ name }) => !existing.has(name))
+      if (missing.length === 0) return
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map((spec) => ({
+          topic: spec.name,
+          numPartitions: spec.partitions,
+          replicationFactor: this.#replication,
+          configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
+        })),
+      })
+    } catch (error) {
+      throw kafkaError(error, specs.map(({ name }) => name).join(', '))
+    }
+  }
+
+  /** Asked once a topic and process: a key's partition must not change while records of it are under way. */
+  facts(topic: string): Promise<TopicFacts> {
+    let facts = this.#facts.get(topic)
+    if (facts === undefined) {
+      facts = this.#ask(topic).catch((error: unknown) => {
+        this.#facts.delete(topic)
+        throw kafkaError(error, topic)
+      })
+      this.#facts.set(topic, facts)
+    }
+    return facts
+  }
+
+  /** First and end offset of every partition, by partition. */
+  async offsets(topic: string): Promise<Map<number, Offsets>> {
+    await this.facts(topic)
+    const admin = await this.#connection.admin()
+    try {
+      const partitions = await admin.fetchTopicOffsets(topic)
+      return new Map(
+        partitions.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
+      )
+    } catch (error) {
+      throw kafkaError(error, topic)
+    }
+  }
+
+  async lag(group: string, topics: string[]): Promise<GroupLag[]> {
+    const ends = await Promise.all(topics.map((topic) => this.offsets(topic)))
+    const committed = await this.committed(group, topics)
+    return topics.flatMap((topic, index) =>
+      [...ends[index]!]
+        .map(([partition, { high }]) => ({
+          topic,
+          partition,
+          committed: committed.get(`${topic}/${partition}`) ?? null,
+          end: high,
+        }))
+        .sort((a, b) => a.partition - b.partition),
+    )
+  }
+
+  /** Committed offsets of a group by `<topic>/<partition>`; those without one are absent. */
+  async committed(group: string, topics: string[]): Promise<Map<string, number>> {
+    const admin = await this.#connection.admin()
+    try {
+      const answer = await admin.fetchOffsets({ groupId: group, topics })
+      return new Map(
+        answer.flatMap(({ topic, partitions }) =>
+          partitions
+            .filter(({ offset }) => Number(offset) >= 0)
+            .map(({ partition, offset }) => [`${topic}/${partition}`, Number(offset)] as const),
+        ),
+      )
+    } catch (error) {
+      throw kafkaError(error, group)
+    }
+  }
+
+  async offsetsAt(topic: string, appended: number): Promise<Position[]> {
+    await this.facts(topic)
+    const admin = await this.#connection.admin()
+    try {
+      const answer = await admin.fetchTopicOffsetsByTimestamp(topic, appended)
+      return answer
+        .map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) }))
+        .sort((a, b) => a.partition - b.partition)
+    } catch (error) {
+      throw kafkaError(error, topic)
+    }
+  }
+
+  async #ask(topic: string): Promise<TopicFacts> {
+    const admin = await this.#connection.admin()
+    if (!(await admin.listTopics()).includes(topic)) throw topicMissing(topic)
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [
+        { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] },
+      ],
+    })
+    const limit = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')
+    return { partitions: topics[0]!.partitions.length, maxBytes: Number(limit?.configValue) }
+  }
+}
+
+/** Append time rules retention: with event time a replay of old recordings would be deleted while it runs. */
+function topicConfig(spec: TopicSpec): Record<string, string> {
+  return {
+    'message.timestamp.type': 'LogAppendTime',
+    'cleanup.policy': spec.compacted ? 'compact' : 'delete',
+    'retention.ms': String(spec.retentionMs ?? -1),
+    'max.message.bytes': String(spec.maxBytes),
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+
+export interface DuckDbOptions {
+  /** More than 2 gives nothing at a day's size. Results and files are the same for any number. Default 2. */
+  threads?: 1 | 2
+  /** DuckDB's own bound, megabytes; what does not fit is spilled to `directory`. The process adds about 150. Default 256. */
+  memoryMegabytes?: number
+  /** Default: a directory of the system's temporary one, removed by `close`. */
+  directory?: string
+}
+
+export type SqlValue = string | number | boolean | null
+
+/** One in-memory database for reading and writing Parquet. */
+export interface DuckDb {
+  /** A directory for this database's temporary files; `close` removes it unless it was given. */
+  readonly directory: string
+  run(sql: string): Promise<void>
+  /** All rows in memory: for results of known size. Whole numbers beyond 2^53 and decimals come as text. */
+  rows(sql: string): Promise<Record<string, SqlValue>[]>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a database whose memory, threads and spilling are bounded. Queries run outside of the event loop.
+ * Never reads the network, nor extensions.
+ */
+export async function openDuckDb(options: DuckDbOptions = {}): Promise<DuckDb> {
+  const { threads = 2, memoryMegabytes = 256 } = options
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'velocast-duckdb-')))
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(threads),
+    memory_limit: `${memoryMegabytes}MB`,
+    temp_directory: join(directory, 'spill'),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  }).catch(async (error) => {
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
+    throw error
+  })
+  const connection: DuckDBConnection = await instance.connect()
+  return {
+    directory,
+    async run(sql) {
+      await connection.run(sql)
+    },
+    async rows(sql) {
+      const reader = await connection.runAndReadAll(sql)
+      const kinds = reader.columnTypes().map((type) => SAFE_NUMBERS.has(type.toString().replace(/\(.*/, '')))
+      const names = reader.deduplicatedColumnNames()
+      return reader.getRowsJson().map((values) => {
+        const cells = names.map((name, index) => [name, cellOf(values[index], kinds[index]!)])
+        return Object.fromEntries(cells) as Record<string, SqlValue>
+      })
+    },
+    async close() {
+      connection.closeSync()
+      instance.closeSync()
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A SQL text literal. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** `read_parquet` of these files, in the order given. */
+export function readParquetSql(files: readonly string[]): string {
+  return `read_parquet([${files.map(quote).join(', ')}])`
+}
+
+const SAFE_NUMBERS = new Set(['BIGINT', 'UBIGINT', 'HUGEINT'])
+
+function cellOf(value: unknown, mayBeNumber: boolean): SqlValue {
+  if (mayBeNumber && typeof value === 'string') {
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
+  }
+  return value === undefined || value === null
+    ? null
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : (value as SqlValue)
+}

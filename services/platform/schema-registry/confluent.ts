@@ -1,0 +1,111 @@
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import pRetry from 'p-retry'
+import { isRetryable, VelocastError } from '../errors.ts'
+import type { AvroSchema, SchemaRegistryPort } from './port.ts'
+import { schemaIncompatible } from './schema-incompatible.ts'
+
+export interface ConfluentRegistryOptions {
+  /** Base of the Confluent-compatible API. */
+  url: string
+  username?: string
+  password?: string
+  /** Tries after the first, doubling from 200 ms. Default 4: a registry that restarts is given 3 s, then the caller decides. */
+  retries?: number
+}
+
+const FIRST_RETRY_MS = 200
+/** Answers are a few kilobytes: what takes longer than this hangs. */
+const REQUEST_TIMEOUT_MS = 10_000
+
+/** Confluent's Schema Registry, or one that speaks its API, through @kafkajs/confluent-schema-registry. */
+export function openConfluentRegistry(options: ConfluentRegistryOptions): SchemaRegistryPort {
+  const { url, username, password = '', retries = 4 } = options
+  const client = new SchemaRegistry({
+    host: url.replace(/\/+$/, ''),
+    clientId: 'velocast',
+    retry: { retries: 0 },
+    middlewares: [withTimeout],
+    ...(username === undefined ? {} : { auth: { username, password } }),
+  })
+  const asked = <T>(ask: () => Promise<T>): Promise<T> =>
+    pRetry(ask, {
+      retries,
+      minTimeout: FIRST_RETRY_MS,
+      shouldRetry: ({ error }) => isRetryable(error),
+    })
+  return {
+    register: (subject, schema) =>
+      asked(async () => {
+        try {
+          const { id } = await client.register(
+            { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+            { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE },
+          )
+          return id
+        } catch (error) {
+          throw registerError(url, subject, error)
+        }
+      }),
+    schema: (id) =>
+      asked(async () => {
+        try {
+          return fullSchema(await client.getSchema(id))
+        } catch (error) {
+          if (statusOf(error) === 404) return null
+          throw unreachable(url, error)
+        }
+      }),
+  }
+}
+
+type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
+
+const withTimeout: Middleware = () => ({
+  request: async (request) => (await request).enhance({ timeout: REQUEST_TIMEOUT_MS }),
+})
+
+/** With defaults and docs, which avsc leaves out unless asked. */
+function fullSchema(type: unknown): AvroSchema {
+  const { schema } = type as { schema(this: unknown, options: { exportAttrs: boolean }): unknown }
+  return JSON.parse(JSON.stringify(schema.call(type, { exportAttrs: true }))) as AvroSchema
+}
+
+function registerError(url: string, subject: string, error: unknown): VelocastError {
+  const status = statusOf(error)
+  if (status === 409 || status === 422) return schemaIncompatible(subject, textOf(error), error)
+  if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
+    return new VelocastError({
+      code: 'schema_incompatible',
+      message: `registry must hold ${subject} to FULL_TRANSITIVE compatibility, set its level and start again: ${error.message}`,
+      cause: error,
+      data: { subject },
+    })
+  }
+  return unreachable(url, error)
+}
+
+function unreachable(url: string, error: unknown): VelocastError {
+  const status = statusOf(error)
+  if (status === 401 || status === 403) {
+    return new VelocastError({
+      code: 'registry_unreachable',
+      message: `schema registry refuses these credentials, check registry.username and registry.password: ${url}`,
+      cause: error,
+    })
+  }
+  return new VelocastError({
+    code: 'registry_unreachable',
+    retryable: true,
+    message: `schema registry gives no usable answer (${textOf(error)}), check registry.url and that it runs: ${url}`,
+    cause: error,
+  })
+}
+
+/** The client reports a refused connection as status 400, as it does a bad request: both are taken as unreachable. */
+function statusOf(error: unknown): number | null {
+  return error instanceof Error && 'status' in error ? Number(error.status) : null
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,158 @@
+import type { Logger } from 'pino'
+import { RING_BYTES } from '../../domain/ring.ts'
+import { SLOT_BYTES } from '../../domain/window.ts'
+import { openRedisConnection } from '../redis-connection.ts'
+import { staleOwner } from './memory.ts'
+import type { SlotWrite, WindowStore } from './port.ts'
+
+/** Stations of one call of the script. A thousand take about 3 ms, so no other client waits longer than about 30 ms. */
+const STATIONS_A_WRITE = 10_000
+/** Stations of one MGET: about 0.9 MB an answer, so that replies are read while the next are sent. */
+const STATIONS_A_READ = 250
+/** Stations of one restore: about 1.8 MB a request. */
+const STATIONS_A_RESTORE = 500
+
+/** Checks the owner, then moves its newest bin. Answers {0, epoch, newest} when it is refused. */
+const OWNER = `
+local epoch = tonumber(redis.call('GET', KEYS[1])) or 0
+local newest = tonumber(redis.call('GET', KEYS[2])) or 0
+local mine, bin, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+if epoch > mine or (epoch == mine and newest > bin) then return {0, epoch, newest} end
+if epoch < mine then redis.call('SET', KEYS[1], ARGV[1]) end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ttl)
+redis.call('PEXPIRE', KEYS[3], ttl)
+`
+
+/** KEYS: epoch, newest bin, stations, then one window a slot. ARGV: epoch, newest bin, TTL, all slots, then offsets. */
+const WRITE = `${OWNER}
+local call, sub, slots, missing = redis.call, string.sub, ARGV[4], {}
+for i = 4, #KEYS do
+  local key = KEYS[i]
+  if call('PEXPIRE', key, ttl) == 0 then
+    missing[#missing + 1] = i - 3
+  else
+    local from = (i - 4) * ${SLOT_BYTES}
+    call('SETRANGE', key, ARGV[i + 1], sub(slots, from + 1, from + ${SLOT_BYTES}))
+  end
+end
+return {1, missing}`
+
+/** KEYS as WRITE's. ARGV: epoch, newest bin, TTL, then station id and value of each. */
+const RESTORE = `${OWNER}
+for i = 4, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[2 * i - 3], 'PX', ttl)
+  redis.call('SADD', KEYS[3], ARGV[2 * i - 4])
+end
+redis.call('PEXPIRE', KEYS[3], ttl)
+return {1, {}}`
+
+/** A new owner starts with no newest bin of its own: it may have read the log again from further back. */
+const CLAIM = `redis.call('DEL', KEYS[2]) return redis.call('INCR', KEYS[1])`
+
+type Answer = [ok: number, missingOrEpoch: number[] | number, newest?: number]
+
+/**
+ * Windows in Redis. Keys: `velocast:{<system>}:window:<station>` (the packed value), `…:window-stations` (set of ids),
+ * `…:window-newest` (the owner's newest bin), all with a time to live, and `…:window-epoch` without.
+ * Holds no windows in memory; a write keeps one request of its slots.
+ */
+export function openRedisWindowStore({
+  url,
+  ttlMs,
+  logger,
+}: {
+  /** `redis://` or `rediss://`. */
+  url: string
+  /** How long a window outlives its last write. */
+  ttlMs: number
+  logger: Logger
+}): WindowStore {
+  const redis = openRedisConnection({
+    url,
+    code: 'window_store_unreachable',
+    subject: 'window store',
+    logger,
+  })
+  const ttl = String(Math.round(ttlMs))
+  const keysOf = (system: string): string[] => [
+    `velocast:{${system}}:window-epoch`,
+    `velocast:{${system}}:window-newest`,
+    `velocast:{${system}}:window-stations`,
+  ]
+  const keyOf = (system: string, stationId: string): string => `velocast:{${system}}:window:${stationId}`
+
+  const run = async (
+    script: string,
+    owner: { system: string; epoch: number; newestBin: number },
+    keys: string[],
+    values: (string | Buffer)[],
+  ): Promise<number[]> => {
+    const arguments_ = [String(owner.epoch), String(owner.newestBin), ttl, ...values]
+    const [ok, first, newest] = (await redis.script(
+      script,
+      [...keysOf(owner.system), ...keys],
+      arguments_,
+    )) as Answer
+    if (ok === 0) throw staleOwner(owner, { epoch: first as number, newestBin: newest ?? 0 })
+    return first as number[]
+  }
+
+  const read = async (system: string, stationIds: string[]): Promise<(Buffer | null)[]> => {
+    const chunks = pieces(stationIds, STATIONS_A_READ).map((ids) =>
+      redis.command((connection) => connection.mgetBuffer(ids.map((id) => keyOf(system, id)))),
+    )
+    return (await Promise.all(chunks)).flat()
+  }
+
+  return {
+    async claim(system) {
+      return (await redis.script(CLAIM, keysOf(system), [])) as number
+    },
+    async load(system) {
+      const stationIds = await redis.command((connection) => connection.smembers(keysOf(system)[2]!))
+      const values = await read(system, stationIds)
+      const loaded = new Map<string, Buffer>()
+      stationIds.forEach((stationId, place) => {
+        const value = values[place]
+        if (value != null && value.length >= RING_BYTES) loaded.set(stationId, value)
+      })
+      return loaded
+    },
+    async write({ slots, ...owner }) {
+      const missing = new Set<string>()
+      for (const chunk of slots.length === 0 ? [[]] : pieces(slots, STATIONS_A_WRITE)) {
+        const answer = await run(
+          WRITE,
+          owner,
+          chunk.map(({ stationId }) => keyOf(owner.system, stationId)),
+          [
+            Buffer.concat(chunk.map(({ slot }: SlotWrite) => slot)),
+            ...chunk.map(({ index }) => String(index * SLOT_BYTES)),
+          ],
+        )
+        for (const place of answer) missing.add(chunk[place - 1]!.stationId)
+      }
+      return { missing: [...missing] }
+    },
+    async restore({ rings, ...owner }) {
+      for (const chunk of pieces([...rings], STATIONS_A_RESTORE)) {
+        await run(
+          RESTORE,
+          owner,
+          chunk.map(([stationId]) => keyOf(owner.system, stationId)),
+          chunk.flat(),
+        )
+      }
+    },
+    read,
+    async close() {
+      redis.close()
+    },
+  }
+}
+
+function pieces<Item>(items: Item[], size: number): Item[][] {
+  const chunks: Item[][] = []
+  for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size))
+  return chunks
+}

@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openInProcessLog } from '../../../services/platform/event-log/in-process.ts'
+import { instantClock } from './instant-clock.ts'
+
+const CHILD = fileURLToPath(new URL('./publishing-child.ts', import.meta.url))
+
+describe('the file of an in-process log', () => {
+  let directory: string
+  let file: string
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'velocast-log-'))
+    file = join(directory, 'deep', 'log.sqlite')
+  })
+  afterEach(() => rm(directory, { recursive: true, force: true }))
+
+  test('holds every record that was acknowledged before a kill, and no other process may open it meanwhile', async () => {
+    const child = spawn(process.execPath, [CHILD, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let printed = ''
+    const lines = (): number[] => printed.split('\n').slice(0, -1).map(Number)
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        printed += chunk.toString()
+        if (lines().length >= 5) resolve()
+      })
+    })
+    expect(() => openInProcessLog({ file, clock: instantClock() })).toThrowError(
+      expect.objectContaining({
+        code: 'log_unreachable',
+        retryable: false,
+        message: expect.stringMatching(/in use by another process.*log\.sqlite$/),
+      }),
+    )
+    child.kill('SIGKILL')
+    await ended
+
+    const log = openInProcessLog({ file, clock: instantClock() })
+    const [lag] = await log.lag('anyone', ['t'])
+    expect(lag!.end).toBeGreaterThanOrEqual(lines().at(-1)!)
+    expect(lag!.end % 100).toBe(0)
+    const [next] = await log.publish('t', [{ partitionKey: 'a', key: 'a/next', value: null }])
+    expect(next!.offset).toBe(lag!.end)
+    await log.close()
+  })
+
+  test('that is no log is refused by its name', async () => {
+    const other = join(directory, 'other.sqlite')
+    await writeFile(other, 'this is not a database, but it is long enough to be looked at as if it were one')
+    expect(() => openInProcessLog({ file: other, clock: instantClock() })).toThrowError(
+      expect.objectContaining({ code: 'log_unreachable', message: expect.stringContaining(other) }),
+    )
+  })
+})
