@@ -60,7 +60,7 @@ export const MODEL_OUTPUTS = [
 ] as const satisfies readonly (keyof ModelOutput)[]
 
 /** How far a forecast may be used, by the age of its data at the fetch of its poll. */
-export const FRESHNESS = ['fresh', 'stale', 'withheld'] as const
+const FRESHNESS = ['fresh', 'stale', 'withheld'] as const
 export type Freshness = (typeof FRESHNESS)[number]
 
 const MINUTE_MS = 60_000

@@ -13,7 +13,7 @@ import {
 import { RING_SLOTS, SLOT_BYTES, WINDOW_BINS, type WindowUpdate } from './window.ts'
 
 /** A slot to write in place: see `WindowStore.write`. */
-export interface ChangedSlot {
+interface ChangedSlot {
   stationId: string
   index: number
   slot: Buffer

@@ -89,6 +89,17 @@ describe('slot', () => {
     )
   })
 
+  test('slots of one event time are ordered by fetch time, then by content hash', () => {
+    fc.assert(
+      fc.property(anyObservation, anyObservation, fc.constantFrom(0, 1, 60_000), (a, other, later) => {
+        const b = { ...other, ts_utc: a.ts_utc, fetched_utc: a.fetched_utc + later }
+        const order = Math.sign(compareSlots(packSlot(a), 0, packSlot(b), 0))
+        expect(order).toBe(Math.sign(compareObservations(a, b)) || order)
+        if (later > 0) expect(order).toBe(-1)
+      }),
+    )
+  })
+
   test('the event time of a slot is that of its observation', () => {
     fc.assert(fc.property(anyObservation, (any) => slotTime(packSlot(any)) === any.ts_utc))
   })

@@ -194,7 +194,7 @@ describe('system window', () => {
 describe('packed station', () => {
   test('ring and facts come back, also names beyond ASCII and unknown ones', () => {
     const facts = fc.record({
-      name: fc.option(fc.string({ unit: 'binary' })),
+      name: fc.option(fc.string({ unit: 'binary', maxLength: 12 })),
       lat: fc.option(fc.double({ min: -90, max: 90, noNaN: true })),
       lon: fc.option(fc.double({ min: -180, max: 180, noNaN: true })),
     })

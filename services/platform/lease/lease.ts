@@ -3,7 +3,7 @@ import { hasCode, VelocastError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 
 /** What a lease's object holds. Times are epoch ms. */
-export interface LeaseRecord {
+interface LeaseRecord {
   owner: string
   /** Grows by one with every owner: a later owner has the greater token. */
   token: number

@@ -7,7 +7,7 @@ const { root } = protobuf.parse(readFileSync(new URL('./onnx.proto', import.meta
 const modelType = root.lookupType('onnx.ModelProto')
 
 /** ONNX's codes of the element types that are used here. */
-export const ELEMENT = { float: 1, int64: 7 } as const
+const ELEMENT = { float: 1, int64: 7 } as const
 
 export interface OnnxTensor {
   name: string
@@ -17,7 +17,7 @@ export interface OnnxTensor {
   raw_data: Uint8Array
 }
 
-export type OnnxAttribute = { name: string } & (
+type OnnxAttribute = { name: string } & (
   | { type: 'FLOAT'; f: number }
   | { type: 'INT'; i: number }
   | { type: 'STRING'; s: Uint8Array }
@@ -37,7 +37,7 @@ export interface OnnxNode {
 }
 
 /** A graph input or output of floats; a text dimension is free (the number of rows). */
-export interface OnnxValue {
+interface OnnxValue {
   name: string
   shape: (number | string)[]
 }

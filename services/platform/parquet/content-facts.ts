@@ -15,8 +15,6 @@ export interface ContentFacts {
   content_hash: string
 }
 
-export const NO_CONTENT: ContentFacts = { rows: 0, valid_through: null, content_hash: '0'.repeat(32) }
-
 const HALF = 2n ** 64n
 
 /** Facts of what `from` (a table or subquery in SQL) holds. */

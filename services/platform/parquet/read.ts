@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts'
 import { type DuckDb, quote, readParquetSql, type SqlValue } from './duckdb.ts'
+import { METADATA_KEY } from './encode.ts'
 
 /** Columns as SQL with timestamps as epoch ms: what `Observation` and `PollRecord` hold. */
 export function plainColumnsSql(columns: readonly Column[]): string {
@@ -28,10 +29,14 @@ export function readParquetRows({
   return database.rows(`SELECT ${plainColumnsSql(columns)} FROM ${readParquetSql(files)}`)
 }
 
-/** Key-value metadata of a file's footer, apart from what writers add for themselves. */
+/** Key-value metadata of a file's footer: bronze's one entry unfolded, what writers add for themselves left out. */
 export async function readParquetMetadata(database: DuckDb, file: string): Promise<Record<string, string>> {
   const rows = await database.rows(
     `SELECT decode("key") AS k, decode("value") AS v FROM parquet_kv_metadata(${quote(file)}) ORDER BY k`,
   )
-  return Object.fromEntries(rows.filter(({ k }) => k !== 'ARROW:schema').map(({ k, v }) => [k, String(v)]))
+  const entries = rows
+    .filter(({ k }) => k !== 'ARROW:schema')
+    .map(({ k, v }) => [String(k), String(v)] as const)
+  const { [METADATA_KEY]: folded, ...metadata } = Object.fromEntries(entries)
+  return folded === undefined ? metadata : { ...metadata, ...(JSON.parse(folded) as Record<string, string>) }
 }

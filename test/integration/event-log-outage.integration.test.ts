@@ -1,0 +1,92 @@
+import pino from 'pino'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../services/platform/clock.ts'
+import { openKafkaLog } from '../../services/platform/event-log/kafka.ts'
+import type { EventLog } from '../../services/platform/event-log/port.ts'
+import { type KafkaServer, startKafka } from '../stack/kafka.ts'
+import { UnavailableError } from '../stack/unavailable.ts'
+
+const PATIENCE = { timeout: 60_000, interval: 100 }
+
+/** Guards against a consumer or a producer that does not come back by itself after its broker did. */
+describe('a broker that stops and comes back', () => {
+  let server: KafkaServer | null = null
+  let log: EventLog
+
+  beforeAll(async () => {
+    server = await startKafka().catch((error: unknown) => {
+      if (error instanceof UnavailableError && !process.env.CI) return null
+      throw error
+    })
+    if (server === null) return
+    log = openKafkaLog({
+      brokers: server.brokers,
+      clientId: 'velocast-outage',
+      sessionTimeoutMs: 6_000,
+      replication: 1,
+      clock: systemClock,
+      logger: pino({ level: 'silent' }),
+    })
+  })
+  afterAll(async () => {
+    await log?.close()
+    await server?.stop()
+  })
+
+  test('is waited for: what was acknowledged is consumed, epochs grow, nothing ends', async (context) => {
+    if (server === null) return context.skip('no Kafka could be started here')
+    const topic = 'outage'
+    await log.ensureTopics([
+      { name: topic, partitions: 2, retentionMs: null, compacted: false, maxBytes: 1_048_576 },
+    ])
+    const record = (n: number) => ({
+      partitionKey: `system-${n % 4}`,
+      key: String(n),
+      value: Buffer.from(`${n}`),
+    })
+    const seen = new Set<string>()
+    const epochs: number[] = []
+    const failures: unknown[] = []
+    const subscription = await log.subscribe({
+      group: 'outage-group',
+      topics: [topic],
+      async assigned({ epoch }) {
+        epochs.push(epoch)
+        return undefined
+      },
+      async batch({ records, epoch, partition }) {
+        for (const { key } of records) seen.add(key!)
+        await subscription.commit(epoch, [{ topic, partition, offset: records.at(-1)!.offset + 1 }])
+      },
+      failed: (error) => failures.push(error),
+    })
+    const publish = async (n: number): Promise<void> => {
+      for (;;) {
+        try {
+          await log.publish(topic, [record(n)])
+          return
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'log_unreachable', retryable: true })
+          await systemClock.sleep(200)
+        }
+      }
+    }
+    for (let n = 0; n < 10; n++) await publish(n)
+    await vi.waitFor(() => expect(seen.size).toBe(10), PATIENCE)
+
+    await server.kill()
+    const during = publish(10)
+    await systemClock.sleep(3_000)
+    await server.restart()
+    await during
+    for (let n = 11; n < 20; n++) await publish(n)
+    await vi.waitFor(() => expect(seen.size).toBe(20), PATIENCE)
+    await vi.waitFor(async () => {
+      const lag = await log.lag('outage-group', [topic])
+      expect(lag.map(({ committed, end }) => end - (committed ?? 0))).toEqual([0, 0])
+    }, PATIENCE)
+    expect(failures).toEqual([])
+    expect(epochs).toEqual([...epochs].sort((a, b) => a - b))
+    await subscription.close()
+  })
+})
