@@ -47,32 +47,28 @@ export async function allInOne({
   const workers: Service[] = [monitor, sink, forecast, windows, ingest]
   const api = createApiService(platform, { services: () => workers })
 
-  const until = async (): Promise<void> => {
+  const until = async (signal: AbortSignal): Promise<void> => {
+    started?.(api.url)
     summary = await exhausted
-    if (!untilExhausted) return new Promise(() => {})
-    await everythingHandled({
-      services: [windows, forecast, sink, monitor],
-      sleep: (ms) => platform.clock.sleep(ms),
-    })
-    for (const service of [windows, forecast, sink, monitor]) await service.finish()
+    if (!untilExhausted || signal.aborted) return endOf(signal)
+    const readers = [windows, forecast, sink, monitor]
+    await everythingHandled({ services: readers, clock: platform.clock, signal })
+    for (const service of readers) if (!signal.aborted) await service.finish()
   }
 
-  let begin: () => void = () => {}
-  const begun = new Promise<void>((resolve) => {
-    begin = resolve
-  })
   await runServices({
     services: [api, ...workers],
     logger,
-    until: begun.then(until),
-    started: () => {
-      started?.(api.url)
-      begin()
-    },
+    until,
     close: async () => {
       await closeSource()
       await close()
     },
   })
   return summary
+}
+
+function endOf(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

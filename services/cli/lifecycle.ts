@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/service.ts'
 
 /** How long a stop may take before it is cut short; a pod's grace period must be longer. */
@@ -8,10 +9,11 @@ export interface RunServicesOptions {
   /** In the order of starting: consumers first, sources last. Drained in the reverse order. */
   services: Service[]
   logger: Logger
-  /** Settles when the run should end by itself; never for a run without end. */
-  until: Promise<unknown>
-  /** Called when everything has started. */
-  started?: () => void | Promise<void>
+  /**
+   * Called when everything has started; settles when the run should end by itself. The signal aborts when it ends
+   * otherwise: then nothing may be left that keeps the process alive.
+   */
+  until: (signal: AbortSignal) => Promise<unknown>
   /** Frees what the services stand on; called last, always. */
   close: () => Promise<void>
   signals?: NodeJS.EventEmitter
@@ -26,11 +28,11 @@ export async function runServices({
   services,
   logger,
   until,
-  started,
   close,
   signals = process,
 }: RunServicesOptions): Promise<void> {
   const deadline = new AbortController()
+  const ending = new AbortController()
   let stop: () => void = () => {}
   const stopped = new Promise<void>((resolve) => {
     stop = resolve
@@ -55,9 +57,9 @@ export async function runServices({
       await Promise.race([service.start(), failed, stopped])
       if (signalled > 0) return
     }
-    await started?.()
-    await Promise.race([until, stopped, failed])
+    await Promise.race([until(ending.signal), stopped, failed])
   } finally {
+    ending.abort()
     const timer = setTimeout(() => deadline.abort(), DRAIN_MS)
     for (const service of running) {
       await service
@@ -78,19 +80,21 @@ export async function runServices({
 
 /**
  * Resolves when every service has handled all that the log holds. What one service publishes is another's input,
- * so it takes two rounds in a row in which nobody had anything left.
+ * so it takes two rounds in a row in which nobody had anything left. Resolves at once when the signal aborts.
  */
 export async function everythingHandled({
   services,
-  sleep,
+  clock,
+  signal,
 }: {
   services: Service[]
-  sleep: (ms: number) => Promise<void>
+  clock: Clock
+  signal: AbortSignal
 }): Promise<void> {
   let quiet = 0
-  while (quiet < 2) {
+  while (quiet < 2 && !signal.aborted) {
     const states = await Promise.all(services.map((service) => service.caughtUp()))
     quiet = states.every(Boolean) ? quiet + 1 : 0
-    if (quiet < 2) await sleep(50)
+    if (quiet < 2) await clock.sleep(50, signal)
   }
 }

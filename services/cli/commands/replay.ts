@@ -47,7 +47,7 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
       ...(restart === undefined ? {} : { restart }),
     })
     closed = true
-    await runServices({ services: [source.service], logger, until: source.exhausted, close })
+    await runServices({ services: [source.service], logger, until: () => source.exhausted, close })
     const summary = await source.exhausted
     bar.stop()
     if (summary !== undefined) output.result(summary, replaySummary)

@@ -45,8 +45,10 @@ async function run(name: ServiceName, options: RunOptions): Promise<void> {
     await runServices({
       services: [service],
       logger: platform.logger,
-      until: NEVER,
-      started: () => platform.logger.info('started'),
+      until: () => {
+        platform.logger.info('started')
+        return NEVER
+      },
       close: async () => {},
     })
   } finally {

@@ -103,15 +103,17 @@ function windowUpdateFault(value: WindowUpdate): string | null {
       return `${field} must have ${stations} entries, got ${value[field].length}`
     }
   }
-  return timeFault(value.ts_utc, value.fetched_utc)
+  // A poll that comes late has its own fetch time and the newest bin: that may be days after it.
+  return unreal({ ts_utc: value.ts_utc, fetched_utc: value.fetched_utc, tbin_utc: value.tbin_utc })
+}
+
+function unreal(times: Record<string, number>): string | null {
+  const wrong = Object.entries(times).find(([, time]) => Math.abs(time) > DATE_LIMIT)
+  return wrong === undefined ? null : `${wrong[0]} must be a time that exists, got ${wrong[1]}`
 }
 
 function timeFault(ts: number, fetched: number): string | null {
-  for (const [field, time] of [
-    ['ts_utc', ts],
-    ['fetched_utc', fetched],
-  ] as const) {
-    if (Math.abs(time) > DATE_LIMIT) return `${field} must be a time that exists, got ${time}`
-  }
+  const fault = unreal({ ts_utc: ts, fetched_utc: fetched })
+  if (fault !== null) return fault
   return ts > fetched + DAY_MS ? `ts_utc must be at most a day after fetched_utc ${fetched}, got ${ts}` : null
 }

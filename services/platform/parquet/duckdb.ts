@@ -6,7 +6,10 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 export interface DuckDbOptions {
   /** More than 2 gives nothing at a day's size. Results and files are the same for any number. Default 2. */
   threads?: 1 | 2
-  /** DuckDB's own bound, megabytes; what does not fit is spilled to `directory`. The process adds about 150. Default 256. */
+  /**
+   * DuckDB's own bound, megabytes; what does not fit is spilled to `directory`. The process as a whole, Node included,
+   * takes about 330 more. Default 128: enough for a million rows.
+   */
   memoryMegabytes?: number
   /** Default: a directory of the system's temporary one, removed by `close`. */
   directory?: string
@@ -29,7 +32,7 @@ export interface DuckDb {
  * Never reads the network, nor extensions.
  */
 export async function openDuckDb(options: DuckDbOptions = {}): Promise<DuckDb> {
-  const { threads = 2, memoryMegabytes = 256 } = options
+  const { threads = 2, memoryMegabytes = 128 } = options
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'velocast-duckdb-')))
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(threads),

@@ -3,8 +3,14 @@ import { OBSERVATION_COLUMNS } from '../../platform/parquet/columns.ts'
 import { factsFromMetadata } from '../../platform/parquet/content-facts.ts'
 import { type EventsReport, exportEvents } from '../export/events.ts'
 import { findDay, readable } from './history.ts'
-import { downloadAll, type JobContext, type JobOptions, type LocalCopy, runJob } from './job.ts'
-import { chooseLast, createObservationTable, dropObservations, writeObservations } from './merge.ts'
+import { downloadAll, fitMemory, type JobContext, type JobOptions, type LocalCopy, runJob } from './job.ts'
+import {
+  chooseLast,
+  countCandidates,
+  createObservationTable,
+  dropObservations,
+  writeObservations,
+} from './merge.ts'
 import { compactMonthly, type MonthlyReport } from './monthly.ts'
 import { loadParts, type Unreadable, verifyParts } from './parts.ts'
 import { draftFile, nested, publish, purge, readBack } from './publish.ts'
@@ -50,7 +56,7 @@ export interface DailyReport {
  * 7. The lease is renewed; verified parts are deleted, by the generation that was listed (`config.sink.purge_bronze`).
  *
  * Throws `lease_held`, `lease_lost`, `store_precondition_failed` (another wrote the daily: run again), store errors.
- * Memory: 256 MB of database, which spills beyond, and about 150 MB of process, whatever the day's size.
+ * Memory: the database's bound, which spills beyond (`fitMemory`), and about 330 MB of process.
  */
 export function compactDaily(options: JobOptions & { day: string }): Promise<DailyReport> {
   const { day } = options
@@ -97,6 +103,7 @@ async function compact(context: JobContext, day: string): Promise<DailyReport> {
     const append = `INSERT INTO candidates SELECT ${OBSERVATIONS} FROM ${existing.from}`
     await readable(existing, () => database.run(append))
   }
+  await fitMemory(context, await countCandidates(database))
   const facts = await chooseLast({ database, day })
   Object.assign(report, { rows: facts.rows, content_hash: facts.content_hash })
   onProgress?.({ step: 'merge', done: 1, total: 1 })

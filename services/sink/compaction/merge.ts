@@ -50,6 +50,12 @@ export async function chooseLast({
   return contentFacts(database, 'chosen')
 }
 
+/** Rows of `candidates`. */
+export async function countCandidates(database: DuckDb): Promise<number> {
+  const [row] = await database.rows('SELECT count(*) AS candidates FROM candidates')
+  return Number(row!.candidates)
+}
+
 /** Frees the memory of what this file made. */
 export async function dropObservations(database: DuckDb): Promise<void> {
   await database.run(

@@ -9,7 +9,7 @@ import {
 import { readParquetSql } from '../../platform/parquet/duckdb.ts'
 import { readParquetMetadata } from '../../platform/parquet/read.ts'
 import { type FinishedMonth, findMonth, isDaySql } from './history.ts'
-import { downloadAll, type JobContext, type JobOptions, type LocalCopy, runJob } from './job.ts'
+import { downloadAll, fitMemory, type JobContext, type JobOptions, type LocalCopy, runJob } from './job.ts'
 import { writeObservations } from './merge.ts'
 import { firstLine, type Unreadable } from './parts.ts'
 import { draftFile, publish, purge, readBack } from './publish.ts'
@@ -48,8 +48,8 @@ export interface MonthlyReport {
  *    verified when rows and content hash of its day, computed anew, are its own.
  * 5. The lease is renewed; verified dailies are deleted, by the generation that was read.
  *
- * Memory: 256 MB of database and about 150 MB of process; a month of 13 million rows is sorted through the disk
- * (about 3 GB of temporary space).
+ * Memory: the database's bound (`fitMemory`) and about 330 MB of process; a month of 13 million rows is sorted
+ * through the disk (about 3 GB of temporary space).
  */
 export function compactMonthly(options: JobOptions & { month: string }): Promise<MonthlyReport> {
   const { month } = options
@@ -96,6 +96,7 @@ async function compact(context: JobContext, month: string): Promise<MonthlyRepor
   if (dryRun) return report
 
   if (!same) {
+    await fitMemory(context, facts.rows)
     onProgress?.({ step: 'merge', done: 0, total: facts.rows })
     const file = draftFile(context)
     await writeObservations({

@@ -10,7 +10,7 @@ import { quote } from '../../platform/parquet/duckdb.ts'
 import { levelSql } from '../../platform/parquet/level-sql.ts'
 import { readParquetMetadata } from '../../platform/parquet/read.ts'
 import { findDay, readable } from '../compaction/history.ts'
-import { downloadOne, type JobContext, type JobOptions, runJob } from '../compaction/job.ts'
+import { downloadOne, fitMemory, type JobContext, type JobOptions, runJob } from '../compaction/job.ts'
 import { draftFile, publish } from '../compaction/publish.ts'
 import { STATUS_CODES, UNKNOWN_STATUS_CODE } from './status-code.ts'
 
@@ -66,6 +66,7 @@ async function writeEvents(
     saturation: String(thresholds.saturation),
   }
   report.rows = facts.rows
+  await fitMemory(context, facts.rows)
   const existing = await downloadOne(context, path, 'events.parquet')
   const before =
     existing === null ? null : await readParquetMetadata(database, existing.file).catch(() => null)
