@@ -7,7 +7,7 @@ import { createSinkService } from '../sink/service.ts'
 import { createWindowsService } from '../windows/service.ts'
 import { openPlatform, prepareTopics } from './composition.ts'
 import { everythingHandled, runServices } from './lifecycle.ts'
-import type { Setting } from './options.ts'
+import type { Setting } from './setting.ts'
 import type { PollSource } from './source.ts'
 
 export interface AllInOneOptions extends Setting {

@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { probeFeed, probeWeather } from '../ingest/probe.ts'
-import type { Config } from '../platform/config.ts'
+import type { Config, SystemConfig } from '../platform/config.ts'
 import { VelocastError } from '../platform/errors.ts'
 import type { Platform } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
@@ -20,15 +20,7 @@ const FEED_TIMEOUT_MS = 10_000
 /** Looks at everything the configuration names, side by side; leaves nothing behind. Never throws. */
 export async function examine({ config, logger }: { config: Config; logger: Logger }): Promise<Finding[]> {
   const feeds = config.systems.flatMap((system) => [
-    check(
-      `feed ${system.id}`,
-      'check the address and the network; `velocast up` runs on a simulated city meanwhile',
-      async () => {
-        const { ok, problem, detail } = await probeFeed({ system, config, timeoutMs: FEED_TIMEOUT_MS })
-        if (!ok) throw new VelocastError({ code: 'feed_unreachable', message: problem ?? 'no answer' })
-        return detail
-      },
-    ),
+    feed(system, config),
     ...(system.weather === null
       ? []
       : [
@@ -47,6 +39,15 @@ export async function examine({ config, logger }: { config: Config; logger: Logg
     ...(await servers({ config, logger })),
   ]
   return [...findings, ...(await Promise.all(feeds))]
+}
+
+async function feed(system: SystemConfig, config: Config): Promise<Finding> {
+  const { ok, problem, detail, remedy, code } = await probeFeed({
+    system,
+    config,
+    timeoutMs: FEED_TIMEOUT_MS,
+  })
+  return { name: `feed ${system.id}`, ok, detail: ok ? detail : `${problem} [${code}]`, remedy }
 }
 
 function nodeVersion(): Finding {

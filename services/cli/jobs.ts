@@ -1,22 +1,11 @@
-import type { Command } from 'commander'
 import type { JobOptions, Progress as JobProgress } from '../sink/compaction/job.ts'
 import { openPlatform } from './composition.ts'
-import { type CommonOptions, setting, systemsOf, withCommonOptions } from './options.ts'
+import type { JobCommandOptions } from './options.ts'
 import type { Progress } from './output.ts'
-
-export interface JobCommandOptions extends CommonOptions {
-  system?: string
-  dryRun?: boolean
-}
+import { setting, systemsOf } from './setting.ts'
 
 /** How long a job by hand waits for the service's own run of it. */
 const WAIT_MS = 60_000
-
-export function withJobOptions(command: Command): Command {
-  return withCommonOptions(command)
-    .option('--system <id>', 'one system; default all configured')
-    .option('--dry-run', 'read and report, write and delete nothing (or DRY_RUN=1)')
-}
 
 /** Runs a job over the files of one system or of all, and prints its reports. */
 export async function runJobs<Report extends { outcome: string }>(

@@ -1,10 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Logger } from 'pino'
-import type { Config } from '../platform/config.ts'
-import { loadConfig } from '../platform/config-file.ts'
-import { VelocastError } from '../platform/errors.ts'
-import { createLogger } from '../platform/log.ts'
-import { createOutput, type Output } from './output.ts'
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -13,10 +7,10 @@ export interface CommonOptions {
   json?: boolean
 }
 
-export interface Setting {
-  config: Config
-  logger: Logger
-  output: Output
+/** Options of the jobs over a system's files. */
+export interface JobCommandOptions extends CommonOptions {
+  system?: string
+  dryRun?: boolean
 }
 
 export function withCommonOptions(command: Command): Command {
@@ -26,21 +20,10 @@ export function withCommonOptions(command: Command): Command {
     .option('--json', 'one JSON document on stdout instead of text')
 }
 
-type Tree = { [key: string]: unknown }
-
-/** Loads the configuration with a command's own overrides on top. */
-export function setting(options: CommonOptions, overrides: Tree = {}): Setting {
-  const own = options.data === undefined ? {} : { data: options.data }
-  const config = loadConfig({
-    file: options.config ?? process.env.VELOCAST_CONFIG,
-    env: process.env,
-    overrides: { ...own, ...overrides },
-  })
-  return {
-    config,
-    logger: createLogger({ ...config.logging, stream: process.stderr }),
-    output: createOutput({ json: options.json === true }),
-  }
+export function withJobOptions(command: Command): Command {
+  return withCommonOptions(command)
+    .option('--system <id>', 'one system; default all configured')
+    .option('--dry-run', 'read and report, write and delete nothing (or DRY_RUN=1)')
 }
 
 export function wholeNumber(text: string): number {
@@ -74,16 +57,4 @@ export function month(text: string): string {
 function isDate(text: string): boolean {
   const time = Date.parse(`${text}T00:00:00Z`)
   return Number.isFinite(time) && new Date(time).toISOString().startsWith(text)
-}
-
-/** The systems that a command works on: the one named, else all that are configured. */
-export function systemsOf(config: Config, named: string | undefined): string[] {
-  if (named === undefined) return config.systems.map(({ id }) => id)
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(named)) {
-    throw new VelocastError({
-      code: 'request_invalid',
-      message: `system must be lower-case letters, digits and hyphens: ${named}`,
-    })
-  }
-  return [named]
 }

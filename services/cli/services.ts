@@ -5,10 +5,7 @@ import { createMonitorService } from '../monitor/service.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import { createSinkService } from '../sink/service.ts'
 import { createWindowsService } from '../windows/service.ts'
-
-/** Services that `velocast run` knows, in the order in which one process starts them: readers before writers. */
-export const SERVICE_NAMES = ['api', 'monitor', 'sink', 'forecast', 'windows', 'ingest'] as const
-export type ServiceName = (typeof SERVICE_NAMES)[number]
+import type { ServiceName } from './service-names.ts'
 
 const FACTORIES: Record<ServiceName, (platform: Platform) => Service> = {
   api: (platform) => createApiService(platform),

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
 import { compactCommand } from './commands/compact.ts'
 import { configCommand } from './commands/config.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -14,6 +15,7 @@ import { describeError } from './output.ts'
 
 const program = new Command('velocast')
   .description('Live bikeshare feeds to forecasts, history and monitoring.')
+  .version(packageJson.version, '--version', 'print the version')
   .showHelpAfterError('(velocast --help shows what there is)')
   .addHelpText(
     'after',

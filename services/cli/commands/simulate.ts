@@ -1,11 +1,7 @@
-import { once } from 'node:events'
 import { Command, Option } from 'commander'
-import { startSimulator } from '../../ingest/simulator/server.ts'
-import { VelocastError } from '../../platform/errors.ts'
 import { speed, wholeNumber } from '../options.ts'
-import { createOutput } from '../output.ts'
 
-interface SimulateOptions {
+export interface SimulateOptions {
   host: string
   port: number
   gbfs: '1.1' | '2.3' | '3.0'
@@ -27,20 +23,5 @@ export function simulateCommand(): Command {
     .option('--seed <number>', 'same seed, same city', wholeNumber, 1)
     .option('--speed <times>', 'times real time', speed, 1)
     .option('--json', 'one JSON document on stdout instead of text')
-    .action(simulate)
-}
-
-async function simulate({ gbfs, speed: pace, json, ...options }: SimulateOptions): Promise<void> {
-  if (pace === 'max')
-    throw new VelocastError({
-      code: 'request_invalid',
-      message: 'speed of a simulation must be a number: max',
-    })
-  const city = await startSimulator({ ...options, version: gbfs, speed: pace })
-  createOutput({ json: json === true }).result(
-    { url: city.url, discovery_url: city.discoveryUrl, weather_url: city.weatherUrl },
-    (shown) => `GBFS ${gbfs}: ${shown.discovery_url}\nWeather: ${shown.weather_url}`,
-  )
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-  await city.close()
+    .action(async (options: SimulateOptions) => (await import('../actions/simulate.ts')).simulate(options))
 }

@@ -1,0 +1,95 @@
+import { probeFeed } from '../../ingest/probe.ts'
+import { VelocastError } from '../../platform/errors.ts'
+import { allInOne } from '../all-in-one.ts'
+import type { UpOptions } from '../commands/up.ts'
+import { type Setting, setting } from '../setting.ts'
+import {
+  liveSource,
+  recordedSystem,
+  replaySource,
+  replaySummary,
+  showReplay,
+  simulatedConfig,
+  simulateSource,
+  startCity,
+} from '../source.ts'
+
+/** How long a start waits for a feed before it runs on the simulated city. */
+const PROBE_MS = 6_000
+
+export async function up(options: UpOptions): Promise<void> {
+  const http = { host: options.host, port: options.port }
+  if (options.source === 'replay') return replay(options, http)
+  const given = setting(options, { http })
+  const live = options.source === 'simulate' ? null : await liveSetting(given, options)
+  if (live === null) return simulate(given, options)
+  await allInOne({
+    ...live,
+    openSource: liveSource,
+    untilExhausted: false,
+    started: (url) => showAddress(live, url),
+  })
+}
+
+/** The setting to run live on; null when no feed answers and none was insisted on: then one line says so. */
+async function liveSetting(given: Setting, { source, system }: UpOptions): Promise<Setting | null> {
+  const systems = given.config.systems.filter(({ id }) => system === undefined || id === system)
+  const [first, ...others] = systems
+  if (first === undefined) {
+    throw invalid(`--system must be one of ${given.config.systems.map(({ id }) => id).join(', ')}: ${system}`)
+  }
+  const chosen = { ...given, config: { ...given.config, systems } }
+  if (source === 'live') return chosen
+  const probes = await Promise.all(
+    systems.map((each) => probeFeed({ system: each, config: given.config, timeoutMs: PROBE_MS })),
+  )
+  if (probes.some(({ ok }) => ok)) return chosen
+  const name = `${first.name ?? first.id}${others.length > 0 ? ` and ${others.length} more` : ''}`
+  given.output.line(
+    `${name} can't be reached (${probes[0]?.problem}). Running on the built-in simulated city, marked SIMULATED everywhere.`,
+  )
+  return null
+}
+
+async function simulate(given: Setting, { stations, seed, speed: pace = 1 }: UpOptions): Promise<void> {
+  if (pace === 'max') throw invalid('--speed of a simulated city must be a number: max')
+  const city = await startCity({ stations, seed, speed: pace })
+  await allInOne({
+    ...given,
+    config: simulatedConfig({ config: given.config, city, speed: pace }),
+    openSource: (platform) => simulateSource(platform, city),
+    untilExhausted: false,
+    started: (url) => showAddress(given, url),
+  })
+}
+
+async function replay(options: UpOptions, http: object): Promise<void> {
+  const { from, system, information, nameTimezone, timezone } = options
+  if (from === undefined) throw invalid('--source replay needs --from <path> of the recorded status')
+  if (system === undefined) throw invalid('--source replay needs --system <id> of the recorded system')
+  const given = setting(options, { http, systems: [recordedSystem({ system, timezone })] })
+  const bar = given.output.progress(system)
+  const summary = await allInOne({
+    ...given,
+    openSource: (platform) =>
+      replaySource(platform, {
+        from,
+        system,
+        speed: options.speed ?? 'max',
+        progress: showReplay(bar),
+        ...(information === undefined ? {} : { information }),
+        ...(nameTimezone === undefined ? {} : { nameTimezone }),
+      }),
+    untilExhausted: options.untilExhausted === true,
+    started: (url) => given.output.line(`Open ${url}`),
+  }).finally(() => bar.stop())
+  if (summary !== undefined) given.output.result(summary, replaySummary)
+}
+
+function showAddress({ output }: Setting, url: string): void {
+  output.result({ url }, () => `Open ${url}`)
+}
+
+function invalid(message: string): VelocastError {
+  return new VelocastError({ code: 'request_invalid', message })
+}

@@ -1,0 +1,43 @@
+import type { Logger } from 'pino'
+import type { Config } from '../platform/config.ts'
+import { loadConfig } from '../platform/config-file.ts'
+import { VelocastError } from '../platform/errors.ts'
+import { createLogger } from '../platform/log.ts'
+import type { CommonOptions } from './options.ts'
+import { createOutput, type Output } from './output.ts'
+
+/** What a command works with. */
+export interface Setting {
+  config: Config
+  logger: Logger
+  output: Output
+}
+
+type Tree = { [key: string]: unknown }
+
+/** Loads the configuration with a command's own overrides on top. */
+export function setting(options: CommonOptions, overrides: Tree = {}): Setting {
+  const own = options.data === undefined ? {} : { data: options.data }
+  const config = loadConfig({
+    file: options.config ?? process.env.VELOCAST_CONFIG,
+    env: process.env,
+    overrides: { ...own, ...overrides },
+  })
+  return {
+    config,
+    logger: createLogger({ ...config.logging, stream: process.stderr }),
+    output: createOutput({ json: options.json === true }),
+  }
+}
+
+/** The systems that a command works on: the one named, else all that are configured. */
+export function systemsOf(config: Config, named: string | undefined): string[] {
+  if (named === undefined) return config.systems.map(({ id }) => id)
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(named)) {
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `system must be lower-case letters, digits and hyphens: ${named}`,
+    })
+  }
+  return [named]
+}

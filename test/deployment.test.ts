@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { SERVICE_NAMES } from '../services/cli/service-names.ts'
+import { loadConfig } from '../services/platform/config-file.ts'
+
+interface Compose {
+  services: Record<
+    string,
+    { command?: string[]; environment?: Record<string, string>; image?: string; build?: string }
+  >
+}
+
+const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose
+
+test('docker compose runs every service, each by a command that there is', () => {
+  const commands = Object.values(compose.services).flatMap(({ command, build }) =>
+    build === undefined ? [] : [command?.join(' ')],
+  )
+  expect(commands.sort()).toEqual([...SERVICE_NAMES.map((name) => `run ${name}`), 'topics'].sort())
+})
+
+test('the environment of docker compose is a configuration that is accepted', () => {
+  const { environment = {} } = compose.services.ingest ?? {}
+  const config = loadConfig({ env: environment })
+  expect(config.log).toMatchObject({ kind: 'kafka', brokers: ['kafka:19092'] })
+  expect(config.storage).toMatchObject({ root: 'gs://velocast', gcs_endpoint: 'http://gcs:4443' })
+})
+
+test.each(['k8s/base/velocast.yaml', 'k8s/overlays/local/velocast.yaml'])(
+  '%s is a configuration that is accepted',
+  (file) => {
+    const config = loadConfig({ file, env: { VELOCAST_REDIS_URL: 'redis://redis:6379' } })
+    expect(config.systems.map(({ id }) => id)).toEqual(['velib'])
+    expect(config.log.kind).toBe('kafka')
+  },
+)
+
+test('Kubernetes has a deployment for every service', () => {
+  const deployments = readdirSync('k8s/base').flatMap((file) =>
+    [...readFileSync(`k8s/base/${file}`, 'utf8').matchAll(/args: \["run", "(\w+)"\]/g)].map(
+      ([, name]) => name,
+    ),
+  )
+  expect(deployments.sort()).toEqual([...SERVICE_NAMES].sort())
+})
+
+test('every image is pinned to a version', () => {
+  const images = Object.values(compose.services).flatMap(({ image, build }) =>
+    build === undefined ? [image ?? ''] : [],
+  )
+  expect(images.length).toBeGreaterThanOrEqual(4)
+  for (const image of images) expect(image).toMatch(/:\d/)
+})
+
+test('docs/operations.md names only metrics that there are', () => {
+  const named = [...readFileSync('docs/operations.md', 'utf8').matchAll(/`(velocast_[a-z_]+[a-z])[`{]/g)].map(
+    ([, name]) => name,
+  )
+  const sources = readdirSync('services', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const code = sources.map((file) => readFileSync(`services/${file}`, 'utf8')).join('\n')
+  expect(named.length).toBeGreaterThan(5)
+  for (const name of named) expect(code).toContain(`'${name}'`)
+})
