@@ -29,6 +29,7 @@ export function createLogger({
         colorize: stream.isTTY === true,
         ignore: 'pid,hostname',
         translateTime: 'SYS:HH:MM:ss',
+        singleLine: true,
       })
     : stream
   return pino(

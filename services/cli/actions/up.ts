@@ -46,7 +46,7 @@ async function liveSetting(given: Setting, { source, system }: UpOptions): Promi
   if (probes.some(({ ok }) => ok)) return chosen
   const name = `${first.name ?? first.id}${others.length > 0 ? ` and ${others.length} more` : ''}`
   given.output.line(
-    `${name} can't be reached (${probes[0]?.problem}). Running on the built-in simulated city, marked SIMULATED everywhere.`,
+    `${name} can't be reached (${probes[0]?.code}; \`velocast doctor\` says more). Running on the built-in simulated city, marked SIMULATED everywhere.`,
   )
   return null
 }
@@ -57,10 +57,10 @@ async function simulate(given: Setting, { stations, seed, speed: pace = 1 }: UpO
   await allInOne({
     ...given,
     config: simulatedConfig({ config: given.config, city, speed: pace }),
-    openSource: (platform) => simulateSource(platform, city),
+    openSource: (platform) => simulateSource(platform, { city, speed: pace }),
     untilExhausted: false,
     started: (url) => showAddress(given, url),
-  })
+  }).finally(() => city.close())
 }
 
 async function replay(options: UpOptions, http: object): Promise<void> {

@@ -1,6 +1,7 @@
 import { VelocastError } from '../errors.ts'
 import type { Platform } from '../service.ts'
 import type { Decoded } from './codec.ts'
+import { exposeLag } from './consumer-lag.ts'
 import { createDeadLetters, type DeadLetter } from './dead-letters.ts'
 import type { Batch, LogRecord, SubscribeOptions, Subscription } from './port.ts'
 import { checkRecord } from './record-check.ts'
@@ -40,6 +41,7 @@ export interface ConsumeOptions extends Omit<SubscribeOptions, 'batch'> {
 export async function consume(options: ConsumeOptions): Promise<Subscription> {
   const { platform, service, batch: handle, assigned, ...subscribe } = options
   const deadLetters = createDeadLetters({ platform, service, group: subscribe.group })
+  exposeLag({ ...platform, group: subscribe.group, topics: subscribe.topics })
   return platform.log.subscribe({
     ...subscribe,
     async assigned(assignment) {
