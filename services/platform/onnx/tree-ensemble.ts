@@ -5,8 +5,8 @@ const IR_VERSION = 8
 const OPSET = 15
 type OnnxAttribute = NonNullable<OnnxNode['attribute']>[number]
 
-export const ML_DOMAIN = 'ai.onnx.ml'
-export const ML_OPSET = 3
+const ML_DOMAIN = 'ai.onnx.ml'
+const ML_OPSET = 3
 
 /**
  * Regression trees, end to end: the prediction is `base` plus one leaf value of each tree. A node with `left` above 0
@@ -30,7 +30,7 @@ export interface TreeEnsemble {
  * TreeEnsembleRegressor with BRANCH_LT, whose comparison is the trainer's own, then a Reshape to one dimension. They
  * go into a graph of any size under `name`, with the operator sets 15 of ONNX and 3 of ai.onnx.ml. Throws nothing.
  */
-export function treeEnsembleNodes({
+function treeEnsembleNodes({
   name,
   input,
   output,

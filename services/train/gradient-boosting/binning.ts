@@ -3,10 +3,10 @@ import { assertFeatures, type Column, columnOf, type Features, featureCount, row
 import { mix, SALT, sampleWithout } from './random.ts'
 
 /** Values of one byte: 255 bins and a place for what is missing. */
-export const MAX_BINS = 255
+const MAX_BINS = 255
 export const MISSING_BIN = 255
 
-const DEFAULT_SAMPLE_ROWS = 200_000
+const DEFAULT_SAMPLE_ROWS = 100_000
 
 /**
  * Edges of each feature's bins, ascending, single precision: bin b holds `edges[b - 1] <= value < edges[b]`, so
@@ -18,7 +18,7 @@ export interface Binning {
 }
 
 /**
- * Quantile bins over a seeded sample of at most `sampleRows` (200,000) rows: a feature with few distinct values gets a
+ * Quantile bins over a seeded sample of at most `sampleRows` (100,000) rows: a feature with few distinct values gets a
  * bin for each, otherwise bins hold about equally many rows and a frequent value has a bin of its own. Memory: the
  * sample of one feature. Throws `request_invalid`.
  */

@@ -1,9 +1,9 @@
-import { leafScales, setLeafValues } from './leaf-values.ts'
+import { setLeafValues } from './leaf-values.ts'
 import { packGradients, slopesOf, sumBlocks, totalOfBlocks } from './loss.ts'
 import type { BoostedTrees } from './model.ts'
 import { ModelTrees } from './model-trees.ts'
 import type { BoostingOptions } from './options.ts'
-import { gradientScale, type Packing } from './packing.ts'
+import { exactScale, gradientScale, type Packing } from './packing.ts'
 import { mix, SALT, sampleWithout } from './random.ts'
 import { splitRules } from './split.ts'
 import type { Team } from './team.ts'
@@ -52,17 +52,17 @@ export function boost(
   const trees = new ModelTrees(memory.binned.binning)
   const trainingBlocks = Math.ceil(totals.trainingRows / BLOCK)
   const validationBlocks = Math.ceil(totals.validationRows / BLOCK)
-  const bytes = new Uint8Array(memory.binned.buffer)
   const unsampled = new Uint32Array(options.rowShare < 1 ? training.length : 0)
   const measure = (): void => {
     sumBlocks({ memory, rows: training, slopes, thread, threads, firstBlock: 0 })
     sumBlocks({ memory, rows: validation, slopes, thread, threads, firstBlock: trainingBlocks })
     team.barrier()
   }
-  const allRows = memory.binned.rows
+  const { binned } = memory
   for (const row of training) memory.prediction[row] = base
   for (const row of validation) memory.prediction[row] = base
   measure()
+  const residualScale = exactScale(totals.trainingWeight, totals.trainingRows)
   let best = Number.POSITIVE_INFINITY
   let bestRound = 0
   let round = 0
@@ -83,13 +83,21 @@ export function boost(
       seed,
       round,
     })
-    const features = sampleFeatures(memory.binned.binning.edges.length, options, round)
+    const features = sampleFeatures(binned.binning.edges.length, options, round)
     const tree = grower.grow({ count: sampled, features, rules })
-    const scales = leafScales({ gradients, totalWeight: totals.trainingWeight, rows: totals.trainingRows })
-    setLeafValues({ memory, team, tree, rows: grower.partition.rows, scales, packing, options })
+    setLeafValues({
+      memory,
+      team,
+      tree,
+      rows: grower.partition.rows,
+      packing,
+      gradientScale: scale,
+      residualScale,
+      options,
+    })
     for (const node of tree.leafNodes()) addToLeaf(memory.prediction, grower.partition.rows, tree, node)
-    tree.addTo(memory.prediction, { rows: unsampled, count: rest, bytes, allRows })
-    tree.addTo(memory.prediction, { rows: validation, count: validation.length, bytes, allRows })
+    tree.addTo(memory.prediction, { rows: unsampled, count: rest, binned })
+    tree.addTo(memory.prediction, { rows: validation, count: validation.length, binned })
     if (thread === 0) trees.add(tree, rules.gainScale)
     measure()
     const trainingLoss = totalOfBlocks(memory.blocks, 0, trainingBlocks, 1) / totals.trainingWeight
@@ -104,7 +112,7 @@ export function boost(
     }
     if (thread === 0) onRound({ round, trainingLoss, validationLoss, bestRound })
   }
-  return { features: memory.binned.binning.edges.length, base, ...trees.join(thread === 0 ? bestRound : 0) }
+  return { features: binned.binning.edges.length, base, ...trees.join(thread === 0 ? bestRound : 0) }
 }
 
 /** Copies this round's rows to the front of `into` and the others to `others`; each row is drawn by itself. */

@@ -1,6 +1,5 @@
-import { LANES } from './binned-rows.ts'
+import type { BinnedRows } from './binned-rows.ts'
 import { MISSING_BIN } from './binning.ts'
-import { firstByte } from './partition.ts'
 
 /**
  * The tree in the making, the same on every thread; one place a node, children side by side (the right one follows the
@@ -78,17 +77,17 @@ export class GrowingTree {
   /** Adds the leaf values to the predictions of `count` rows, found by their bins. */
   addTo(
     prediction: Float64Array,
-    { rows, count, bytes, allRows }: { rows: Uint32Array; count: number; bytes: Uint8Array; allRows: number },
+    { rows, count, binned }: { rows: Uint32Array; count: number; binned: BinnedRows },
   ): void {
-    const { left, feature, bin, missingLeft, value } = this
-    const first = Float64Array.from(feature.subarray(0, this.nodes), (used) =>
-      firstByte(Math.max(used, 0), allRows),
-    )
+    if (count === 0) return
+    const { left, bin, missingLeft, value } = this
+    const bins = new Uint8Array(binned.columns)
+    const first = Float64Array.from(this.feature.subarray(0, this.nodes), (feature) => feature * binned.rows)
     for (let place = 0; place < count; place += 1) {
       const row = rows[place]!
       let node = 0
       while (left[node] !== 0) {
-        const found = bytes[first[node]! + row * LANES]!
+        const found = bins[first[node]! + row]!
         const goesLeft = found === MISSING_BIN ? missingLeft[node] === 1 : found <= bin[node]!
         node = left[node]! + (goesLeft ? 0 : 1)
       }

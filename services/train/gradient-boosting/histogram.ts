@@ -1,75 +1,106 @@
-import { LANES } from './binned-rows.ts'
+import { type BinnedRows, BLOCK_WORDS, blockWidth, LANES } from './binned-rows.ts'
 
 /** Cells of a feature: 255 bins, then the missing one. */
 export const CELLS = 256
-/** Rows whose gradients are gathered at a time: with a word's four histograms they stay in the first-level cache. */
-const TILE = 2048
+const WORD_CELLS = LANES * CELLS
+/** Rows whose gradients are gathered at a time, so that they and the rows' words stay in the first-level cache. */
+const TILE = 256
 
-/** Which features of a word (a group of four) a tree uses, and where the word's bins begin. */
-export interface WordPlan {
-  /** Place of the word's first row in the words of the binned rows. */
+/** Which features of a block a tree uses. */
+export interface BlockPlan {
+  block: number
+  /** Words side by side. */
+  width: number
+  /** Place of the block's first row in the words of the binned rows. */
   first: number
-  /** Place of the word's first cell in a histogram of all features. */
-  cells: number
-  /** Bytes that are used, 0 to 3. */
-  lanes: readonly number[]
+  /** All words are added at once; otherwise each used one by itself. */
+  whole: boolean
+  words: { word: number; lanes: number[] }[]
 }
 
-/** The words that hold `features` (ascending), for binned rows of `rows` rows. */
-export function planWords({ features, rows }: { features: readonly number[]; rows: number }): WordPlan[] {
-  const plans = new Map<number, WordPlan & { lanes: number[] }>()
+/** The blocks that hold `features` (ascending). */
+export function planBlocks(features: readonly number[], binned: BinnedRows): BlockPlan[] {
+  const plans = new Map<number, BlockPlan>()
   for (const feature of features) {
-    const word = feature >> 2
-    const plan = plans.get(word) ?? { first: word * rows, cells: word * LANES * CELLS, lanes: [] }
-    plan.lanes.push(feature & 3)
-    plans.set(word, plan)
+    const word = Math.floor(feature / LANES)
+    const block = Math.floor(word / BLOCK_WORDS)
+    const plan = plans.get(block) ?? {
+      block,
+      width: blockWidth(word, binned.binning.edges.length),
+      first: block * BLOCK_WORDS * binned.rows,
+      whole: false,
+      words: [],
+    }
+    plans.set(block, plan)
+    if (plan.words.at(-1)?.word !== word) plan.words.push({ word, lanes: [] })
+    plan.words.at(-1)!.lanes.push(feature % LANES)
   }
-  return [...plans.values()]
+  return [...plans.values()].map((plan) => {
+    const used = plan.words.reduce((sum, { lanes }) => sum + lanes.length, 0)
+    return { ...plan, whole: plan.width === BLOCK_WORDS && used > (BLOCK_WORDS * LANES) / 2 }
+  })
 }
 
 /**
- * Adds the packed gradients of some rows (`rows[start … start + count − 1]`) to the histograms at `offset`, those of
- * unused features excepted (a word with three or four used ones is added whole).
+ * Adds up the packed gradients of rows by feature and bin, in one thread's staged histograms: `stride` cells a place,
+ * feature after feature. Views into them are made once, so that the kernels index them from 0 with constants.
  */
 export class HistogramBuilder {
   readonly #words: Uint32Array
   readonly #packed: Float64Array
   readonly #tile = new Float64Array(TILE)
+  readonly #stage: Float64Array
+  readonly #stride: number
+  readonly #views: { blocks: Float64Array[]; words: Float64Array[] }[] = []
 
-  constructor({ words, packed }: { words: Uint32Array; packed: Float64Array }) {
-    this.#words = words
+  constructor({
+    binned,
+    packed,
+    stage,
+    stride,
+  }: {
+    binned: BinnedRows
+    packed: Float64Array
+    stage: Float64Array
+    stride: number
+  }) {
+    this.#words = new Uint32Array(binned.blocks)
     this.#packed = packed
+    this.#stage = stage
+    this.#stride = stride
+    const split = (start: number, size: number): Float64Array[] =>
+      Array.from({ length: Math.ceil(stride / size) }, (_, part) =>
+        stage.subarray(start + part * size, start + Math.min((part + 1) * size, stride)),
+      )
+    for (let start = 0; start < stage.length; start += stride) {
+      this.#views.push({ blocks: split(start, BLOCK_WORDS * WORD_CELLS), words: split(start, WORD_CELLS) })
+    }
   }
 
+  /** Sets the histograms at `place` to those of `rows[start … start + count − 1]`. */
   build({
     plans,
     rows,
     start,
     count,
-    histograms,
-    offset,
+    place,
   }: {
-    plans: readonly WordPlan[]
+    plans: readonly BlockPlan[]
     rows: Uint32Array
     start: number
     count: number
-    histograms: Float64Array
-    offset: number
+    place: number
   }): void {
-    for (const { cells } of plans) histograms.fill(0, offset + cells, offset + cells + LANES * CELLS)
+    this.#stage.fill(0, place * this.#stride, (place + 1) * this.#stride)
+    const views = this.#views[place]!
     const tile = this.#tile
     const words = this.#words
     for (let from = start; from < start + count; from += TILE) {
       const size = Math.min(TILE, start + count - from)
       gather(tile, this.#packed, rows, from, size)
-      for (const { first, cells, lanes } of plans) {
-        const place = offset + cells
-        if (lanes.length > 2) addWord(histograms, place, words, first, rows, from, tile, size)
-        else {
-          for (const lane of lanes) {
-            addLane(histograms, place + lane * CELLS, words, first, lane * 8, rows, from, tile, size)
-          }
-        }
+      for (const plan of plans) {
+        if (plan.whole) addBlock(views.blocks[plan.block]!, words, plan.first, rows, from, tile, size)
+        else addWords(views.words, words, plan, rows, from, tile, size)
       }
     }
   }
@@ -92,9 +123,9 @@ function gather(
   for (let place = 0; place < size; place += 1) tile[place] = packed[rows[from + place]!]!
 }
 
-function addWord(
-  histograms: Float64Array,
-  offset: number,
+/** Sixteen features of a row at a time, written out: as a loop over the words it takes a third longer. */
+function addBlock(
+  cells: Float64Array,
   words: Uint32Array,
   first: number,
   rows: Uint32Array,
@@ -102,32 +133,84 @@ function addWord(
   tile: Float64Array,
   size: number,
 ): void {
-  const second = offset + CELLS
-  const third = second + CELLS
-  const fourth = third + CELLS
   for (let place = 0; place < size; place += 1) {
-    const bins = words[first + rows[from + place]!]!
+    const row = first + rows[from + place]! * 4
     const value = tile[place]!
-    histograms[offset + (bins & 255)]! += value
-    histograms[second + ((bins >>> 8) & 255)]! += value
-    histograms[third + ((bins >>> 16) & 255)]! += value
-    histograms[fourth + (bins >>> 24)]! += value
+    let bins = words[row]!
+    cells[bins & 255]! += value
+    cells[256 + ((bins >>> 8) & 255)]! += value
+    cells[512 + ((bins >>> 16) & 255)]! += value
+    cells[768 + (bins >>> 24)]! += value
+    bins = words[row + 1]!
+    cells[1024 + (bins & 255)]! += value
+    cells[1280 + ((bins >>> 8) & 255)]! += value
+    cells[1536 + ((bins >>> 16) & 255)]! += value
+    cells[1792 + (bins >>> 24)]! += value
+    bins = words[row + 2]!
+    cells[2048 + (bins & 255)]! += value
+    cells[2304 + ((bins >>> 8) & 255)]! += value
+    cells[2560 + ((bins >>> 16) & 255)]! += value
+    cells[2816 + (bins >>> 24)]! += value
+    bins = words[row + 3]!
+    cells[3072 + (bins & 255)]! += value
+    cells[3328 + ((bins >>> 8) & 255)]! += value
+    cells[3584 + ((bins >>> 16) & 255)]! += value
+    cells[3840 + (bins >>> 24)]! += value
+  }
+}
+
+function addWords(
+  views: readonly Float64Array[],
+  words: Uint32Array,
+  plan: BlockPlan,
+  rows: Uint32Array,
+  from: number,
+  tile: Float64Array,
+  size: number,
+): void {
+  for (const { word, lanes } of plan.words) {
+    const first = plan.first + (word % BLOCK_WORDS)
+    const cells = views[word]!
+    if (lanes.length > 2) addWord(cells, words, first, plan.width, rows, from, tile, size)
+    else for (const lane of lanes) addLane(cells, lane, words, first, plan.width, rows, from, tile, size)
+  }
+}
+
+function addWord(
+  cells: Float64Array,
+  words: Uint32Array,
+  first: number,
+  width: number,
+  rows: Uint32Array,
+  from: number,
+  tile: Float64Array,
+  size: number,
+): void {
+  for (let place = 0; place < size; place += 1) {
+    const bins = words[first + rows[from + place]! * width]!
+    const value = tile[place]!
+    cells[bins & 255]! += value
+    cells[256 + ((bins >>> 8) & 255)]! += value
+    cells[512 + ((bins >>> 16) & 255)]! += value
+    cells[768 + (bins >>> 24)]! += value
   }
 }
 
 function addLane(
-  histograms: Float64Array,
-  offset: number,
+  cells: Float64Array,
+  lane: number,
   words: Uint32Array,
   first: number,
-  shift: number,
+  width: number,
   rows: Uint32Array,
   from: number,
   tile: Float64Array,
   size: number,
 ): void {
+  const shift = lane * 8
+  const offset = lane * CELLS
   for (let place = 0; place < size; place += 1) {
-    const bins = words[first + rows[from + place]!]!
-    histograms[offset + ((bins >>> shift) & 255)]! += tile[place]!
+    const bins = words[first + rows[from + place]! * width]!
+    cells[offset + ((bins >>> shift) & 255)]! += tile[place]!
   }
 }

@@ -1,28 +1,10 @@
 import type { GrowingTree } from './growing-tree.ts'
 import { levelOf } from './loss.ts'
 import type { BoostingOptions } from './options.ts'
-import { exactScale, type Packing, weightOf } from './packing.ts'
+import { gradientOf, type Packing, weightOf } from './packing.ts'
 import type { Team } from './team.ts'
 import type { TrainingMemory } from './training-memory.ts'
 import { weightedQuantile } from './weighted-quantile.ts'
-
-/** The sums that make the leaf values exact whatever the order: of absolute gradients and weights, over all rows. */
-export interface LeafScales {
-  gradient: number
-  weight: number
-}
-
-export function leafScales({
-  gradients,
-  totalWeight,
-  rows,
-}: {
-  gradients: number
-  totalWeight: number
-  rows: number
-}): LeafScales {
-  return { gradient: exactScale(gradients, rows), weight: exactScale(totalWeight, rows) }
-}
 
 interface LeafWork {
   memory: TrainingMemory
@@ -30,8 +12,10 @@ interface LeafWork {
   tree: GrowingTree
   /** This thread's rows in order of the tree's nodes. */
   rows: Uint32Array
-  scales: LeafScales
   packing: Packing
+  /** Whole units for one of gradient, and for one of weight where residuals are weighed. */
+  gradientScale: number
+  residualScale: number
   options: BoostingOptions
 }
 
@@ -46,43 +30,25 @@ export function setLeafValues(work: LeafWork): void {
   if (options.monotone.some((direction) => direction !== 0)) keepMonotone(tree, packing, options.monotone)
 }
 
-function newtonSteps({ memory, team, tree, rows, scales, options }: LeafWork, leaves: number[]): number[] {
-  const { prediction, target, weights } = memory
-  const mine = team.thread * options.maxLeaves * 2
-  leaves.forEach((node, leaf) => {
-    let gradients = 0
-    let weightSum = 0
-    const end = tree.start[node]! + tree.count[node]!
-    for (let place = tree.start[node]!; place < end; place += 1) {
-      const row = rows[place]!
-      const weight = weights === null ? 1 : weights[row]!
-      gradients += Math.round(weight * (prediction[row]! - target[row]!) * scales.gradient)
-      weightSum += Math.round(weight * scales.weight)
-    }
-    memory.leaves[mine + 2 * leaf] = gradients
-    memory.leaves[mine + 2 * leaf + 1] = weightSum
-  })
-  team.barrier()
-  return leaves.map((_, leaf) => {
-    let gradients = 0
-    let weightSum = 0
-    for (let thread = 0; thread < team.size; thread += 1) {
-      gradients += memory.leaves[thread * options.maxLeaves * 2 + 2 * leaf]!
-      weightSum += memory.leaves[thread * options.maxLeaves * 2 + 2 * leaf + 1]!
-    }
-    const gradient = gradients / scales.gradient
+/** From the packed sums: their rounding is a hundredth of the leaf's own sampling error at most. */
+function newtonSteps({ tree, packing, gradientScale, options }: LeafWork, leaves: number[]): number[] {
+  return leaves.map((node) => {
+    const total = tree.total[node]!
+    const gradient = gradientOf(total, packing.unit) / gradientScale
     const shrunk = Math.max(Math.abs(gradient) - options.l1, 0)
-    const divisor = weightSum / scales.weight + options.l2
+    const divisor = weightOf(total, packing.unit) / packing.weightScale + options.l2
     return divisor > 0 ? (-Math.sign(gradient) * shrunk) / divisor : 0
   })
 }
 
-function quantileSteps({ memory, team, tree, rows, scales, options }: LeafWork, leaves: number[]): number[] {
+function quantileSteps(
+  { memory, team, tree, rows, residualScale, options }: LeafWork,
+  leaves: number[],
+): number[] {
   const { prediction, target, weights, residuals, residualWeights } = memory
-  const counts = (thread: number, leaf: number): number =>
-    memory.leaves[thread * options.maxLeaves * 2 + leaf]!
+  const counts = (thread: number, leaf: number): number => memory.leaves[thread * options.maxLeaves + leaf]!
   leaves.forEach((node, leaf) => {
-    memory.leaves[team.thread * options.maxLeaves * 2 + leaf] = tree.count[node]!
+    memory.leaves[team.thread * options.maxLeaves + leaf] = tree.count[node]!
   })
   team.barrier()
   const starts = [0]
@@ -93,7 +59,7 @@ function quantileSteps({ memory, team, tree, rows, scales, options }: LeafWork, 
         for (let index = 0; index < tree.count[node]!; index += 1) {
           const row = rows[tree.start[node]! + index]!
           residuals[place + index] = target[row]! - prediction[row]!
-          residualWeights[place + index] = weights === null ? 1 : Math.round(weights[row]! * scales.weight)
+          residualWeights[place + index] = weights === null ? 1 : Math.round(weights[row]! * residualScale)
         }
       }
       place += counts(thread, leaf)

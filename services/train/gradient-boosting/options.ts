@@ -7,7 +7,7 @@ import { VelocastError } from '../../platform/errors.ts'
 export type Loss = { kind: 'squared' } | { kind: 'absolute' } | { kind: 'quantile'; level: number }
 
 /** depth-wise: level by level; leaf-wise: always the leaf with the greatest gain. Both obey both limits. */
-export type Growth = 'depth-wise' | 'leaf-wise'
+type Growth = 'depth-wise' | 'leaf-wise'
 
 export interface BoostingOptions {
   loss: Loss
@@ -37,7 +37,7 @@ export interface BoostingOptions {
   threads: number
 }
 
-export const DEFAULT_OPTIONS: BoostingOptions = {
+const DEFAULT_OPTIONS: BoostingOptions = {
   loss: { kind: 'squared' },
   rounds: 300,
   learningRate: 0.1,

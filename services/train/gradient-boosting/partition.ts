@@ -1,4 +1,3 @@
-import { LANES } from './binned-rows.ts'
 import { MISSING_BIN } from './binning.ts'
 
 /** Rows of one thread, put in order of the tree's nodes: a node's rows are one stretch, ascending. */
@@ -14,27 +13,25 @@ export class RowPartition {
 
   /**
    * Splits the stretch: rows that go left stay in front; both keep their order. Returns how many went left.
-   * `first` is the byte of row 0 for the split's feature.
+   * `bins` has the bin of the split's feature for every row.
    */
   split({
     start,
     count,
-    bytes,
-    first,
+    bins,
     bin,
     missingLeft,
   }: {
     start: number
     count: number
-    bytes: Uint8Array
-    first: number
+    bins: Uint8Array
     bin: number
     missingLeft: boolean
   }): number {
     const goesLeft = this.#goesLeft
     goesLeft.fill(0).fill(1, 0, bin + 1)
     goesLeft[MISSING_BIN] = missingLeft ? 1 : 0
-    const left = divide(this.rows, this.#scratch, start, count, bytes, first, goesLeft)
+    const left = divide(this.rows, this.#scratch, start, count, bins, goesLeft)
     this.rows.set(this.#scratch.subarray(0, count - left), start + left)
     return left
   }
@@ -45,22 +42,16 @@ function divide(
   scratch: Uint32Array,
   start: number,
   count: number,
-  bytes: Uint8Array,
-  first: number,
+  bins: Uint8Array,
   goesLeft: Uint8Array,
 ): number {
   let left = 0
   for (let place = 0; place < count; place += 1) {
     const row = rows[start + place]!
-    const goes = goesLeft[bytes[first + row * LANES]!]!
+    const goes = goesLeft[bins[row]!]!
     rows[start + left] = row
     scratch[place - left] = row
     left += goes
   }
   return left
-}
-
-/** Byte of row 0 of a feature in binned rows of `rows` rows. */
-export function firstByte(feature: number, rows: number): number {
-  return (feature >> 2) * rows * LANES + (feature & 3)
 }

@@ -5,6 +5,11 @@ import type { Packing } from './packing.ts'
 /** Added and taken off again, it rounds a double below 2^51 to a whole number. */
 const ROUNDING = 1.5 * 2 ** 52
 
+/** Within a scan a split must be better by more than rounding, so that the first of equal ones stays. */
+const BETTER = 1 + 1e-12
+/** Between scans, gains in single precision decide, an order that does not depend on which thread scans what. */
+const AS_GOOD = 1 - 2 ** -21
+
 /** Penalties and limits in whole units of weight and gradient, so that a scan needs no conversion. */
 export interface SplitRules {
   unit: number
@@ -70,16 +75,17 @@ export function scanFeature(
 ): void {
   const missing = histograms[offset + MISSING_BIN]!
   if (missing === 0) {
-    scanEdges(histograms, offset, bins, feature, direction, total, 0, false, rules, best)
+    scanEdges(histograms, offset, bins, feature, direction, total, 0, 0, rules, best)
     return
   }
-  scanEdges(histograms, offset, bins, feature, direction, total, 0, true, rules, best)
-  scanEdges(histograms, offset, bins, feature, direction, total, missing, true, rules, best)
-  offer(feature, missing, total, rules, best)
+  scanEdges(histograms, offset, bins, feature, direction, total, 0, missing, rules, best)
+  scanEdges(histograms, offset, bins, feature, direction, total, missing, missing, rules, best)
+  scanMissing(feature, missing, total, rules, best)
 }
 
 /**
- * One pass over the edges; `from` is what is on the left to begin with. Scores are compared as fractions, numerator
+ * One pass over the edges; `from` is what is on the left to begin with. Edges that leave only missing rows on a side are
+ * left to `scanMissing`, so that each division of the rows is tried once. Scores are compared as fractions, numerator
  * against bound times denominator, because divisions were a third of the time.
  */
 function scanEdges(
@@ -90,7 +96,7 @@ function scanEdges(
   direction: number,
   total: number,
   from: number,
-  hasMissing: boolean,
+  missing: number,
   rules: SplitRules,
   best: BestSplit,
 ): void {
@@ -99,12 +105,14 @@ function scanEdges(
   const weight = Math.floor(total * share + 0.5)
   const gradient = total - weight * unit
   const parent = score(gradient, weight, l1, l2)
-  let least = best.gain + parent
+  let bound = best.gain * AS_GOOD + parent
   let found = -1
   let foundLeft = 0
+  const end = from === 0 ? total - missing : total
   let left = from
   for (let bin = 0; bin < bins - 1; bin += 1) {
     left += histograms[offset + bin]!
+    if (left === from || left === end) continue
     const leftWeight = left * share + ROUNDING - ROUNDING
     if (leftWeight < minChildWeight) continue
     const rightWeight = weight - leftWeight
@@ -119,20 +127,21 @@ function scanEdges(
     const rightDivisor = rightWeight + l2
     const numerator = leftGradient * leftGradient * rightDivisor + rightGradient * rightGradient * leftDivisor
     const denominator = leftDivisor * rightDivisor
-    if (numerator > least * denominator) {
+    if (numerator > bound * denominator) {
       const rise = leftGradient / leftDivisor - rightGradient / rightDivisor
       if (direction * rise < 0) continue
-      least = numerator / denominator
+      bound = (numerator / denominator) * BETTER
       found = bin
       foundLeft = left
     }
   }
-  if (found < 0) return
-  best.gain = least - parent
+  const gain = Math.fround(bound / BETTER - parent)
+  if (found < 0 || gain <= best.gain) return
+  best.gain = gain
   best.feature = feature
   best.bin = found
   best.left = foundLeft
-  best.missingLeft = hasMissing ? from !== 0 : Math.floor(foundLeft * share + 0.5) * 2 >= weight
+  best.missingLeft = missing !== 0 ? from !== 0 : Math.floor(foundLeft * share + 0.5) * 2 >= weight
 }
 
 function shrink(gradient: number, l1: number): number {
@@ -140,7 +149,13 @@ function shrink(gradient: number, l1: number): number {
 }
 
 /** The missing rows on the left, all present ones on the right. */
-function offer(feature: number, missing: number, total: number, rules: SplitRules, best: BestSplit): void {
+function scanMissing(
+  feature: number,
+  missing: number,
+  total: number,
+  rules: SplitRules,
+  best: BestSplit,
+): void {
   const { unit, l1, l2, minChildWeight } = rules
   const weight = Math.floor(total / unit + 0.5)
   const leftWeight = Math.floor(missing / unit + 0.5)
@@ -149,7 +164,8 @@ function offer(feature: number, missing: number, total: number, rules: SplitRule
   const leftGradient = missing - leftWeight * unit
   const gradient = total - weight * unit
   const sum = score(leftGradient, leftWeight, l1, l2) + score(gradient - leftGradient, rightWeight, l1, l2)
-  const gain = sum - score(gradient, weight, l1, l2)
+  const parent = score(gradient, weight, l1, l2)
+  const gain = Math.fround(sum - parent)
   if (gain <= best.gain) return
   best.gain = gain
   best.feature = feature

@@ -11,7 +11,7 @@ export const BLOCK_SUMS = 2
 
 /**
  * What all threads share. Rows are those of the binned rows. About 24 bytes a row (plus 16 for losses that refit their
- * leaves to a quantile), one byte a cell, and for each thread `BATCH` histograms of all features.
+ * leaves to a quantile), two bytes a cell, and for each thread `BATCH` histograms of all features.
  */
 export interface TrainingMemory {
   binned: BinnedRows
@@ -31,7 +31,7 @@ export interface TrainingMemory {
   records: Float64Array
   /** Sums of the blocks of training rows, then those of validation rows. */
   blocks: Float64Array
-  /** By thread and leaf: sums of gradients and of weights, or the counts of rows. */
+  /** By thread and leaf: the count of its rows. */
   leaves: Float64Array
   /** Leaf values that one thread found and all read. */
   values: Float64Array
@@ -77,7 +77,7 @@ export function createTrainingMemory({
     stageStride,
     records: doubles(threads * 2 * BATCH * RECORD),
     blocks: doubles((Math.ceil(trainingRows / BLOCK) + Math.ceil(validationRows / BLOCK)) * BLOCK_SUMS),
-    leaves: doubles(threads * maxLeaves * 2),
+    leaves: doubles(threads * maxLeaves),
     values: doubles(maxLeaves),
     residuals: doubles(refitted),
     residualWeights: doubles(refitted),

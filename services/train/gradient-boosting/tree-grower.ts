@@ -1,10 +1,10 @@
 import { binCount, MISSING_BIN } from './binning.ts'
 import { GrowingTree } from './growing-tree.ts'
-import { CELLS, HistogramBuilder, planWords, sumPacked, type WordPlan } from './histogram.ts'
+import { type BlockPlan, CELLS, HistogramBuilder, planBlocks, sumPacked } from './histogram.ts'
 import { HistogramPool } from './histogram-pool.ts'
 import type { BoostingOptions } from './options.ts'
 import { weightOf } from './packing.ts'
-import { firstByte, RowPartition } from './partition.ts'
+import { RowPartition } from './partition.ts'
 import { type BestSplit, type SplitRules, scanFeature, score } from './split.ts'
 import type { Team } from './team.ts'
 import type { TrainingMemory } from './training-memory.ts'
@@ -35,10 +35,10 @@ export class TreeGrower {
   readonly #team: Team
   readonly #options: BoostingOptions
   readonly #builder: HistogramBuilder
-  readonly #bytes: Uint8Array
+  readonly #columns: Uint8Array[]
   readonly #pool: HistogramPool
   readonly #best: BestSplit = { feature: -1, bin: 0, missingLeft: false, gain: 0, left: 0 }
-  #plans: WordPlan[] = []
+  #plans: BlockPlan[] = []
   #own: number[] = []
   #rules!: SplitRules
 
@@ -58,10 +58,13 @@ export class TreeGrower {
     this.#options = options
     this.tree = new GrowingTree(options.maxLeaves)
     this.partition = new RowPartition(rows)
-    this.#bytes = new Uint8Array(memory.binned.buffer)
+    const { binning, columns, rows: allRows } = memory.binned
+    this.#columns = binning.edges.map((_, feature) => new Uint8Array(columns, feature * allRows, allRows))
     this.#builder = new HistogramBuilder({
-      words: new Uint32Array(memory.binned.buffer),
+      binned: memory.binned,
       packed: memory.packed,
+      stage: memory.stages[team.thread]!,
+      stride: memory.stageStride,
     })
     this.#pool = new HistogramPool(Math.ceil(memory.binned.binning.edges.length / team.size))
   }
@@ -79,7 +82,7 @@ export class TreeGrower {
     const { tree } = this
     const { size, thread } = this.#team
     this.#rules = rules
-    this.#plans = planWords({ features, rows: this.#memory.binned.rows })
+    this.#plans = planBlocks(features, this.#memory.binned)
     const share = Math.ceil(features.length / size)
     this.#own = features.slice(thread * share, (thread + 1) * share)
     this.#pool.clear()
@@ -120,8 +123,7 @@ export class TreeGrower {
       const count = partition.split({
         start,
         count: tree.count[node]!,
-        bytes: this.#bytes,
-        first: firstByte(tree.feature[node]!, this.#memory.binned.rows),
+        bins: this.#columns[tree.feature[node]!]!,
         bin: tree.bin[node]!,
         missingLeft: tree.missingLeft[node] === 1,
       })
@@ -146,16 +148,14 @@ export class TreeGrower {
 
   #evaluate(pairs: readonly Pair[]): void {
     const { tree } = this
-    const { stages, sums } = this.#memory
-    const { thread } = this.#team
+    const { sums } = this.#memory
     pairs.forEach(({ built }, place) => {
       this.#builder.build({
         plans: this.#plans,
         rows: this.partition.rows,
         start: tree.start[built]!,
         count: tree.count[built]!,
-        histograms: stages[thread]!,
-        offset: place * this.#memory.stageStride,
+        place,
       })
     })
     this.#team.barrier()
