@@ -12,6 +12,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...SERVERS, ...BROWSER],
           testTimeout: 30_000,
+          // Half of the time would go into loading the same modules anew for each file.
+          isolate: false,
+          pool: 'threads',
         },
       },
       {

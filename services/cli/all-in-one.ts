@@ -39,13 +39,16 @@ export async function allInOne({
     await close()
     throw error
   }
-  const { service: ingest, exhausted, close: closeSource } = source
+  const { service: ingest, exhausted, now = platform.clock.now } = source
   const windows = createWindowsService(platform)
   const forecast = createForecastService(platform)
   const sink = createSinkService(platform)
   const monitor = createMonitorService(platform)
   const workers: Service[] = [monitor, sink, forecast, windows, ingest]
-  const api = createApiService(platform, { services: () => workers })
+  const api = createApiService(
+    { ...platform, clock: { ...platform.clock, now } },
+    { services: () => workers },
+  )
 
   const until = async (signal: AbortSignal): Promise<void> => {
     started?.(api.url)
@@ -60,10 +63,7 @@ export async function allInOne({
     services: [api, ...workers],
     logger,
     until,
-    close: async () => {
-      await closeSource()
-      await close()
-    },
+    close,
   })
   return summary
 }

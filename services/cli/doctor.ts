@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { probeFeed, probeWeather } from '../ingest/probe.ts'
+import { systemClock } from '../platform/clock.ts'
 import type { Config, SystemConfig } from '../platform/config.ts'
 import { VelocastError } from '../platform/errors.ts'
 import type { Platform } from '../platform/service.ts'
@@ -16,6 +17,8 @@ export interface Finding {
 }
 
 const FEED_TIMEOUT_MS = 10_000
+/** A service waits for its brokers for a minute; who asks what is wrong is told sooner. */
+const LOG_TIMEOUT_MS = 10_000
 
 /** Looks at everything the configuration names, side by side; leaves nothing behind. Never throws. */
 export async function examine({ config, logger }: { config: Config; logger: Logger }): Promise<Finding[]> {
@@ -73,7 +76,7 @@ async function servers({ config, logger }: { config: Config; logger: Logger }): 
     check(
       kafka ? `kafka ${config.log.brokers.join(',')}` : 'embedded log',
       'check the brokers, or `velocast topics` when topics are missing',
-      () => readLog(platform),
+      () => within(LOG_TIMEOUT_MS, readLog(platform), config.log.brokers.join(',')),
     ),
     ...(config.registry.url === undefined
       ? []
@@ -98,16 +101,38 @@ async function readLog({ log, config }: Platform): Promise<string> {
   return `${lags.length} partitions of ${TOPICS.status}, sink ${behind} records behind`
 }
 
+async function within(limitMs: number, work: Promise<string>, brokers: string): Promise<string> {
+  const patience = new AbortController()
+  const late = async (): Promise<never> => {
+    await systemClock.sleep(limitMs, patience.signal)
+    throw new VelocastError({
+      code: 'log_unreachable',
+      message: `kafka does not answer within ${limitMs / 1000} s, check log.brokers and that they run: ${brokers}`,
+    })
+  }
+  const tooLate = late()
+  tooLate.catch(() => undefined)
+  work.catch(() => undefined)
+  return Promise.race([work, tooLate]).finally(() => patience.abort())
+}
+
 async function registry({ registry: { url, username, password } }: Config): Promise<string> {
   const authorization = `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}`
   const answer = await fetch(`${url}/subjects`, {
     headers: username === undefined ? {} : { authorization },
     signal: AbortSignal.timeout(FEED_TIMEOUT_MS),
+  }).catch((cause: Error) => {
+    const reason = cause.cause instanceof Error ? cause.cause.message : cause.message
+    throw new VelocastError({
+      code: 'registry_unreachable',
+      message: `schema registry does not answer (${reason}): ${url}`,
+      cause,
+    })
   })
   if (!answer.ok)
     throw new VelocastError({
       code: 'registry_unreachable',
-      message: `schema registry answered ${answer.status}`,
+      message: `schema registry answered ${answer.status}: ${url}/subjects`,
     })
   return `${((await answer.json()) as unknown[]).length} subjects`
 }

@@ -2,34 +2,32 @@ import type { ReplayProgress, ReplaySummary } from '../ingest/replay/progress.ts
 import { createReplayService, type ReplayServiceOptions } from '../ingest/replay/service.ts'
 import { createIngestService } from '../ingest/service.ts'
 import { type Simulator, startSimulator } from '../ingest/simulator/server.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Config, SystemConfig } from '../platform/config.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import type { Progress } from './output.ts'
 
 /** The system that stands for the built-in city; its id says so in every path, key and page. */
-export const SIMULATED_SYSTEM = 'simulated-city'
+const SIMULATED_SYSTEM = 'simulated-city'
 
 /** Where a process's polls come from. */
 export interface PollSource {
   service: Service
   /** Settles when there will be no more polls; never for a source without end. */
   exhausted: Promise<ReplaySummary | undefined>
-  close(): Promise<void>
+  /** What time it is where the polls come from, where that is not here: ages are told by it. */
+  now?: () => number
 }
 
 const NEVER: Promise<undefined> = new Promise(() => {})
 
 export function liveSource(platform: Platform): PollSource {
-  return {
-    service: createIngestService(platform, { source: 'live' }),
-    exhausted: NEVER,
-    close: async () => {},
-  }
+  return { service: createIngestService(platform, { source: 'live' }), exhausted: NEVER }
 }
 
 export function replaySource(platform: Platform, options: ReplayServiceOptions): PollSource {
   const service = createReplayService(platform, options)
-  return { service, exhausted: service.exhausted, close: async () => {} }
+  return { service, exhausted: service.exhausted }
 }
 
 /** Starts the built-in city on a free port of the loopback; `simulatedConfig` points a configuration at it. */
@@ -37,7 +35,10 @@ export function startCity(options: { stations: number; seed: number; speed: numb
   return startSimulator({ host: '127.0.0.1', port: 0, version: '2.3', ...options })
 }
 
-/** A configuration that follows the city only, polled so often that no simulated minute is left out at its speed. */
+/**
+ * A configuration that follows the city only. Seconds between polls are the city's: one poll a simulated minute, and
+ * at great speeds no more than one a second of ours.
+ */
 export function simulatedConfig({
   config,
   city,
@@ -53,16 +54,24 @@ export function simulatedConfig({
     discovery_url: city.discoveryUrl,
     timezone: city.timezone,
     weather: city.centre,
-    poll_seconds: Math.min(60, Math.max(5, Math.floor(60 / speed))),
+    poll_seconds: Math.min(3_600, Math.max(60, Math.ceil(speed))),
   }
   return { ...config, systems: [system], ingest: { ...config.ingest, weather_url: city.weatherUrl } }
 }
 
-export function simulateSource(platform: Platform, city: Simulator): PollSource {
+/** Polls the city by its own time, so that a poll is fetched when it was published, at any speed. */
+export function simulateSource(
+  platform: Platform,
+  { city, speed }: { city: Simulator; speed: number },
+): PollSource {
+  const clock: Clock = {
+    now: () => city.now(),
+    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+  }
   return {
-    service: createIngestService(platform, { source: 'simulate' }),
+    service: createIngestService({ ...platform, clock }, { source: 'simulate' }),
     exhausted: NEVER,
-    close: () => city.close(),
+    now: () => city.now(),
   }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import { backtestCommand } from './commands/backtest.ts'
 import { compactCommand } from './commands/compact.ts'
 import { configCommand } from './commands/config.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -27,6 +28,7 @@ for (const command of [
   upCommand(),
   runCommand(),
   replayCommand(),
+  backtestCommand(),
   simulateCommand(),
   compactCommand(),
   exportCommand(),

@@ -15,7 +15,7 @@ export const ALERT_NAMES = [
   'frozen_feed',
   'drift_occupancy',
 ] as const
-export type AlertName = (typeof ALERT_NAMES)[number]
+type AlertName = (typeof ALERT_NAMES)[number]
 
 export interface Alert {
   name: AlertName
@@ -36,15 +36,15 @@ const LONG_HOLE_MS = 4 * HOUR_MS
 /** The reference's bound: above 1 % repeated rows something delivers twice as a rule, not now and then. */
 export const DUPLICATES_HIGH_PCT = 1
 /** The usual reading of PSI: below 0.10 stable, to 0.25 moved, above it another population. */
-export const PSI_MEDIUM = 0.1
-export const PSI_HIGH = 0.25
+const PSI_MEDIUM = 0.1
+const PSI_HIGH = 0.25
 /**
  * Share of the window's hours whose hour of the week the reference has too, needed for a verdict on drift: with less,
  * weekdays would be compared with weekends, and mornings with nights. Then there are figures but no alert.
  */
-export const LEAST_REFERENCE_MATCHED = 0.9
+const LEAST_REFERENCE_MATCHED = 0.9
 /** Occupancy in its three readings is one fact, so one alert. Weather drifts by itself, fleet and docks by decision. */
-export const OCCUPANCY_FEATURES: readonly Feature[] = ['occ_ratio', 'bikes', 'docks']
+const OCCUPANCY_FEATURES: readonly Feature[] = ['occ_ratio', 'bikes', 'docks']
 
 /**
  * Alerts of data health, in the order of ALERT_NAMES, each at most once. A fault is attributed to one cause: a hole is

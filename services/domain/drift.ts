@@ -2,14 +2,14 @@ import { encodeHistogram, type Grid, type Histogram, moments, total } from './ag
 import { FEATURE_GRIDS, FEATURES, type Feature, type ValuesState } from './aggregates/values.ts'
 
 /** At most this many bins for PSI: 20 of 5 % each, as the reference has. */
-export const PSI_BINS = 20
+const PSI_BINS = 20
 /**
  * Least share of a PSI bin. A bin that lost its 5 % then costs 0.31: visible, above the alert's threshold, and not
  * without bound (with 1e-9 one empty bin costs 0.9, and rare weather alone gives a PSI above 10).
  */
 export const PSI_FLOOR = 1e-4
 /** Fewer rows than this on either side give no figure. */
-export const LEAST_ROWS = 5
+const LEAST_ROWS = 5
 
 /** What changed in one feature from the reference to the window. Null: no reference, too few rows, or no spread. */
 export interface FeatureDrift {

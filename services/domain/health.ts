@@ -13,7 +13,7 @@ export interface WindowSpan {
   end: number
 }
 
-export interface StationHealth {
+interface StationHealth {
   station_id: string
   name: string | null
   /** Bins that it has. */

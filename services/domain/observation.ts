@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * One station in one poll, complete: no consumer has to join anything to it (law 2).
@@ -71,7 +71,7 @@ export const HASHED_FIELDS = [
  */
 export function contentHash(observation: Observation): string {
   const text = HASHED_FIELDS.map((field) => observation[field] ?? '').join('|')
-  return createHash('md5').update(text).digest('hex')
+  return hash('md5', text, 'hex')
 }
 
 /**

@@ -6,7 +6,7 @@ export const POLL_OUTCOMES = ['ok', 'unchanged', 'not_modified', 'failed', 'refu
 export type PollOutcome = (typeof POLL_OUTCOMES)[number]
 
 /** Where `ts_utc` came from: the feed's published time, or the fetch time because that was absent or too far ahead. */
-export const EVENT_TIME_SOURCES = ['published', 'fetched_absent', 'fetched_ahead', 'none'] as const
+const EVENT_TIME_SOURCES = ['published', 'fetched_absent', 'fetched_ahead', 'none'] as const
 export type EventTimeSource = (typeof EVENT_TIME_SOURCES)[number]
 
 /** Where a system's data comes from. */
@@ -39,4 +39,12 @@ export interface PollRecord {
   /** Seconds, as the feed says. */
   ttl_s: number | null
   gbfs_version: string | null
+}
+
+/**
+ * Tells one fetch of a poll from another. A record that comes again with the same key is the same fetch, published
+ * twice by a writer that was stopped: it counts once. The same poll id with another fetch is a feed that repeats itself.
+ */
+export function pollFetchKey({ poll_id, fetched_utc }: Pick<PollRecord, 'poll_id' | 'fetched_utc'>): string {
+  return `${poll_id} ${fetched_utc}`
 }

@@ -73,6 +73,7 @@ export interface ServingOptions {
 
 /** One horizon's file, rows sorted by station id. Stations without that horizon are left out. */
 export function servingForecast(options: ServingOptions): ServingForecast {
+  const iso = isoOfRepeated()
   const data = options.forecasts.flatMap((forecast) => {
     const found = forecast.horizons.find(({ horizon_min }) => horizon_min === options.horizon)
     if (found === undefined) return []
@@ -120,6 +121,15 @@ export function servingForecast(options: ServingOptions): ServingForecast {
   }
 }
 
-function iso(utc: number): string {
-  return new Date(utc).toISOString()
+/** ISO times of rows that nearly all have the same ones. */
+function isoOfRepeated(): (utc: number) => string {
+  const known = new Map<number, string>()
+  return (utc) => {
+    let text = known.get(utc)
+    if (text === undefined) {
+      text = new Date(utc).toISOString()
+      known.set(utc, text)
+    }
+    return text
+  }
 }

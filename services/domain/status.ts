@@ -46,6 +46,8 @@ export interface StatusAnswer {
   published_utc: number | null
   ttl_s: number | null
   version: string | null
+  /** The feed says of itself that nothing of it is real: a top-level `simulated: true`. */
+  simulated?: true
   stations: StationState[]
   refused: Refusal[]
   /** Sources that say both in one file (Opendatasoft) give the information here. */

@@ -7,7 +7,7 @@ import { childTraceparent } from '../platform/trace.ts'
 
 const FORECAST_TYPE = 'velocast.forecast.v1'
 
-/** One update's forecasts as records: CloudEvents in binary mode, in the trace of their poll (`parent`). */
+/** The forecasts of one update, all of one system and poll, as records: CloudEvents in binary mode, in the trace of their poll (`parent`). */
 export function forecastRecords({
   codec,
   forecasts,
@@ -17,22 +17,27 @@ export function forecastRecords({
   forecasts: readonly Forecast[]
   parent: string | null
 }): OutgoingRecord[] {
+  const [first] = forecasts
+  if (first === undefined) return []
+  const { system, poll_id, tbin_utc } = first
+  const trace = childTraceparent(parent, `forecast/${system}/${poll_id}`)
+  const shared = {
+    ce_specversion: '1.0',
+    ce_source: `velocast/forecast/${system}`,
+    ce_type: FORECAST_TYPE,
+    'content-type': 'application/avro',
+    ...(trace === null ? {} : { traceparent: trace }),
+  }
+  const times = new Map<number, string>()
   return forecasts.map((forecast) => {
-    const { system, station_id, poll_id, tbin_utc } = forecast
-    const trace = childTraceparent(parent, `forecast/${system}/${poll_id}`)
+    const { station_id, ts_utc } = forecast
+    const time = times.get(ts_utc) ?? new Date(ts_utc).toISOString()
+    times.set(ts_utc, time)
     return {
       partitionKey: system,
       key: stationKey(system, station_id),
       value: codec.encode(TOPICS.forecasts, 'Forecast', forecast),
-      headers: {
-        ce_specversion: '1.0',
-        ce_id: `${poll_id}/${tbin_utc}/${station_id}`,
-        ce_source: `velocast/forecast/${system}`,
-        ce_type: FORECAST_TYPE,
-        ce_time: new Date(forecast.ts_utc).toISOString(),
-        'content-type': 'application/avro',
-        ...(trace === null ? {} : { traceparent: trace }),
-      },
+      headers: { ...shared, ce_id: `${poll_id}/${tbin_utc}/${station_id}`, ce_time: time },
     }
   })
 }

@@ -1,5 +1,5 @@
 import { ConsumerProgress, closeWithin } from '../platform/consumer-progress.ts'
-import { isRetryable } from '../platform/errors.ts'
+import { hasCode } from '../platform/errors.ts'
 import { consume } from '../platform/event-log/consume.ts'
 import type { Subscription, TopicPartition } from '../platform/event-log/port.ts'
 import { installPersistencePack } from '../platform/onnx/install.ts'
@@ -72,6 +72,7 @@ export function createForecastService(platform: Platform, options: ForecastOptio
       maxBatchRecords: UPDATES_A_BATCH,
       async assigned(assignment) {
         partitions.clear()
+        metrics.newest.reset()
         progress.assigned(assignment)
         for (const at of assignment.partitions) {
           partitions.set(at.partition, openPartition(assignment.epoch, at))
@@ -101,7 +102,7 @@ export function createForecastService(platform: Platform, options: ForecastOptio
         await installPersistencePack({ objects, horizons: config.horizons })
       } catch (error) {
         // A list that is refused stays for its owner to mend; without any model the updates wait.
-        if (isRetryable(error)) throw error
+        if (!hasCode(error, 'model_pack_invalid')) throw error
         logger.error({ err: error }, 'forecast: persistence pack not installed')
       }
       await models.refresh()

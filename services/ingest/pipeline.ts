@@ -81,6 +81,7 @@ export function createPollPipeline(options: PollPipelineOptions): PollPipeline {
   let informationPublished = 0
   let weather: WeatherReport | null = null
   let last: PollState | null = options.resume?.state ?? null
+  let simulated = false
   if (options.resume !== undefined) register.resume(options.resume.stations)
 
   const step = async (name: string): Promise<void> => fault?.(name)
@@ -128,6 +129,7 @@ export function createPollPipeline(options: PollPipelineOptions): PollPipeline {
     refused: readonly Refusal[] = [],
   ): PollRecord {
     const status = answer.kind === 'status' ? answer.status : null
+    if (status !== null) simulated = status.simulated === true
     return {
       system,
       ...outcome,
@@ -135,7 +137,7 @@ export function createPollPipeline(options: PollPipelineOptions): PollPipeline {
       refused: countReasons(refused),
       published_utc: status?.published_utc ?? null,
       duration_ms: answer.duration_ms,
-      source,
+      source: simulated && source === 'live' ? 'simulate' : source,
       ttl_s: status?.ttl_s ?? null,
       gbfs_version: status?.version ?? null,
     }

@@ -8,7 +8,7 @@ import type { HourSource } from './hour-source.ts'
 import { windowPlan } from './window-plan.ts'
 
 /** The reference that drift was really measured against; nothing is ever cut off silently. */
-export interface ReferenceUsed {
+interface ReferenceUsed {
   asked: WindowSpan
   /** First and last hour's end of what was there and comparable; null when nothing was. */
   used: WindowSpan | null

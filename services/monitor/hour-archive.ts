@@ -24,7 +24,7 @@ export interface HourMark {
   through: number
 }
 
-export interface StoredHour extends HourMark {
+interface StoredHour extends HourMark {
   system: string
   hour: string
   /** By kind. */

@@ -28,7 +28,7 @@ export type LedgerEntry = z.infer<typeof systemEntry>
 export type Ledger = z.infer<typeof ledgerSchema>
 
 /** The monitor's state of one status partition: offsets stored with the state that they produced. */
-export function ledgerPath(partition: number): string {
+function ledgerPath(partition: number): string {
   return `ledger/monitor/p${partition}.json`
 }
 

@@ -4,7 +4,7 @@ import type { FinalRow } from '../domain/aggregates/aggregate.ts'
 import { pollTime } from '../domain/aggregates/poll-time.ts'
 import { DAY_MS, dayName, floorDay, HOUR_MS, monthName } from '../domain/bin.ts'
 import type { WindowSpan } from '../domain/health.ts'
-import type { PollRecord } from '../domain/poll.ts'
+import { type PollRecord, pollFetchKey } from '../domain/poll.ts'
 import { hasCode } from '../platform/errors.ts'
 import { bronzeDayPrefix, dailyPath, monthlyPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
@@ -17,7 +17,7 @@ import { plainColumnsSql } from '../platform/parquet/read.ts'
 export interface ParquetHistory {
   /** The last observation of every (station, bin) of the span, which lies within one UTC day. */
   rows(span: WindowSpan): Promise<FinalRow[]>
-  /** Poll records that count for the span, one for each delivery. */
+  /** Poll records that count for the span, one for each fetch. */
   polls(span: WindowSpan): Promise<PollRecord[]>
   close(): Promise<void>
 }
@@ -54,7 +54,8 @@ export async function openParquetHistory({
         { objects, database, list: () => pollFiles(objects, system, span) },
         (files) => database.rows(`SELECT ${plainColumnsSql(POLL_COLUMNS)} FROM ${readParquetSql(files)}`),
       )
-      return found.map(pollOf).filter((poll) => pollTime(poll) >= span.start && pollTime(poll) < span.end)
+      const fetches = new Map(found.map(pollOf).map((poll) => [pollFetchKey(poll), poll]))
+      return [...fetches.values()].filter((poll) => pollTime(poll) >= span.start && pollTime(poll) < span.end)
     },
     close: () => database.close(),
   }

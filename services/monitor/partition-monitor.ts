@@ -49,7 +49,12 @@ export class PartitionMonitor {
     if (found === null) return
     this.#generation = found.generation
     this.startOffset = found.ledger.next_offset
-    for (const [system, entry] of Object.entries(found.ledger.systems)) await this.#open(system, entry)
+    for (const [system, entry] of Object.entries(found.ledger.systems)) {
+      const { archive, closedThrough } = await this.#open(system, entry)
+      if (closedThrough !== null && archive.hours(0, floorHour(closedThrough)).length > 0) {
+        this.#windowDue.add(system)
+      }
+    }
   }
 
   /** Takes records in order; those below `applied` were taken before an error and are passed over. */

@@ -1,9 +1,11 @@
+import { isRetryable } from '../platform/errors.ts'
 import { consume, type DecodedBatch } from '../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../platform/event-log/port.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
 import { monitorMetrics } from './metrics.ts'
 import { PartitionMonitor } from './partition-monitor.ts'
+import { Publication } from './publication.ts'
 import type { Published } from './publish.ts'
 
 export interface MonitorOptions {
@@ -13,10 +15,18 @@ export interface MonitorOptions {
   sinkWaitMs?: number
   /** Most records of a batch; the event log's default without it. */
   maxBatchRecords?: number
+  /**
+   * Least time between two publications of a partition's artefacts, ms; at least nine times as long as the last one
+   * took. Default 1,000: what is due meanwhile is published once, at its newest.
+   */
+  artefactIntervalMs?: number
 }
 
 const SINK_WAIT_MS = 30_000
 const SINK_CHECK_MS = 250
+const ARTEFACT_INTERVAL_MS = 1_000
+/** Artefacts take a tenth of the time at most: a window of 7 days of 1,500 stations takes a second to assess. */
+const ARTEFACT_REST = 9
 
 /**
  * Streams data health, freshness and drift. Reads the status topic; keeps hour aggregates, artefacts and metrics.
@@ -31,7 +41,9 @@ const SINK_CHECK_MS = 250
  *     Stopped between 3 and 4, the same records give the same hours again, over the newer generation.
  *  5. Dirty hours that are over, and that the sink's ledger says are in Parquet, are recomputed from Parquet and
  *     replaced (`recomputed`), then the ledger forgets them (`replaced`). Stopped in between, they are recomputed again.
- *  6. Artefacts of the window are written and announced (`artefacts`), then freshness (`freshness`).
+ *  6. Artefacts of the window are written and announced (`artefacts`), then freshness (`freshness`): at once, or, when
+ *     the last publication was less than `artefactIntervalMs` ago, once that has passed. What was due when the owner
+ *     died is due when the next one has loaded the ledger.
  *  7. The group's position is committed. It tells others how far the monitor is, and is never where reading begins:
  *     what is in memory alone is read again from the ledger's `next_offset`.
  * A write that finds another generation is a zombie's: `log_stale_epoch`, and nothing goes on before a new epoch.
@@ -47,6 +59,21 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
   let failure: unknown = null
   let onFailure: (error: unknown) => void = () => {}
   let running: Promise<unknown> = Promise.resolve()
+  const closing = new AbortController()
+  const publication = new Publication({
+    clock: platform.clock,
+    intervalMs: options.artefactIntervalMs ?? ARTEFACT_INTERVAL_MS,
+    rest: ARTEFACT_REST,
+    signal: closing.signal,
+    later: (monitor) =>
+      void exclusive(async () => {
+        if (partitions.get(monitor.partition) === monitor) await publication.publish(monitor)
+      }).catch((error: unknown) => {
+        platform.logger.warn({ err: error, partition: monitor.partition }, 'artefacts could not be published')
+        if (isRetryable(error)) publication.postpone(monitor)
+        else fail(error)
+      }),
+  })
 
   const step = async (name: string): Promise<void> => options.fault?.(name)
 
@@ -72,6 +99,7 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
         }
       }
       partitions = loaded
+      publication.forget()
       return positions
     })
   }
@@ -86,9 +114,14 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
     if (monitor.isDue()) await monitor.persist()
     if (batch.signal.aborted) return
     await monitor.recompute()
-    await monitor.publish()
+    await publication.publish(monitor)
     if (batch.signal.aborted) return
     await commit(monitor)
+  }
+
+  function fail(error: unknown): void {
+    failure = error
+    onFailure(error)
   }
 
   async function commit(monitor: PartitionMonitor): Promise<void> {
@@ -127,10 +160,7 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
         ...(options.maxBatchRecords === undefined ? {} : { maxBatchRecords: options.maxBatchRecords }),
         assigned,
         batch: (batch) => exclusive(() => handle(batch)),
-        failed(error) {
-          failure = error
-          onFailure(error)
-        },
+        failed: fail,
       })
     },
     async caughtUp() {
@@ -145,13 +175,17 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
     async drain(signal) {
       await exclusive(async () => {
         for (const monitor of partitions.values()) {
-          if (!signal.aborted && monitor.systems.size > 0) await monitor.persist()
+          if (signal.aborted || monitor.systems.size === 0) continue
+          await monitor.persist()
+          await monitor.publish()
         }
       })
+      closing.abort()
       await subscription?.close()
       subscription = null
     },
     async close() {
+      closing.abort()
       await subscription?.close()
       subscription = null
     },

@@ -2,17 +2,17 @@ import { addPoll, addRow, type Bundle, emptyBundle, mergeBundles } from '../doma
 import { pollTime } from '../domain/aggregates/poll-time.ts'
 import { BIN_MS, floorBin, floorHour, HOUR_MS } from '../domain/bin.ts'
 import { compareObservations, type Observation } from '../domain/observation.ts'
-import type { PollRecord } from '../domain/poll.ts'
+import { type PollRecord, pollFetchKey } from '../domain/poll.ts'
 import type { AssembledPoll } from '../domain/poll-assembly.ts'
 import { hourName, hourOfName } from './aggregate-path.ts'
 import { type NewestPolls, newerPolls } from './freshness.ts'
 import type { HourArchive } from './hour-archive.ts'
 import type { LedgerEntry } from './ledger.ts'
 
-/** A bin that is not closed yet: the last observation of each station, and the polls made in it. */
+/** A bin that is not closed yet: the last observation of each station, and the polls made in it, each fetch once. */
 interface PendingBin {
   rows: Map<string, Observation>
-  polls: PollRecord[]
+  polls: Map<string, PollRecord>
   firstOffset: number
 }
 
@@ -85,7 +85,7 @@ export class SystemMonitor {
     }
     if (poll !== null) {
       const bin = floorBin(pollTime(poll))
-      if (!late(bin)) this.#pendingBin(bin, firstOffset).polls.push(poll)
+      if (!late(bin)) this.#pendingBin(bin, firstOffset).polls.set(pollFetchKey(poll), poll)
       else if (!known) this.#markDirty(floorHour(bin), nextOffset)
       this.newest = newerPolls(this.newest, poll, observations)
       if (poll.ts_utc !== null) this.#watermark = Math.max(this.#watermark ?? poll.ts_utc, poll.ts_utc)
@@ -106,7 +106,7 @@ export class SystemMonitor {
       const { rows, polls } = this.#pending.get(bin)!
       const bundle = await this.#openHour(floorHour(bin))
       for (const row of rows.values()) addRow(bundle, row)
-      for (const poll of polls) addPoll(bundle, poll)
+      for (const poll of polls.values()) addPoll(bundle, poll)
       this.#pending.delete(bin)
     }
     this.closedThrough = through
@@ -185,7 +185,7 @@ export class SystemMonitor {
   #pendingBin(bin: number, firstOffset: number): PendingBin {
     let pending = this.#pending.get(bin)
     if (pending === undefined) {
-      pending = { rows: new Map(), polls: [], firstOffset }
+      pending = { rows: new Map(), polls: new Map(), firstOffset }
       this.#pending.set(bin, pending)
     }
     pending.firstOffset = Math.min(pending.firstOffset, firstOffset)

@@ -31,7 +31,7 @@ const systemSchema = z
     },
   )
 
-export const DEFAULT_SYSTEM = {
+const DEFAULT_SYSTEM = {
   id: 'velib',
   name: "Vélib' Métropole",
   discovery_url: 'https://velib-metropole-opendata.smovengo.cloud/opendata/Velib_Metropole/gbfs.json',

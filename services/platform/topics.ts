@@ -9,7 +9,7 @@ export const TOPICS = {
   monitoring: 'bikeshare.monitoring.v1',
   deadLetters: 'bikeshare.dead-letters.v1',
 } as const
-export type TopicName = (typeof TOPICS)[keyof typeof TOPICS]
+type TopicName = (typeof TOPICS)[keyof typeof TOPICS]
 
 const HOURS = 3_600_000
 const MEGABYTE = 1_048_576

@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import { hasCode, isRetryable, VelocastError } from '../platform/errors.ts'
 import { consume, type DecodedBatch } from '../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../platform/event-log/port.ts'
+import { removeLeftDatabases } from '../platform/parquet/left-databases.ts'
 import { type Schedule, startSchedule } from '../platform/schedule/schedule.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
@@ -21,8 +22,15 @@ export interface SinkOptions {
   fault?: (step: SinkStep) => Promise<void> | void
 }
 
-/** Steps of the commit protocol, in order. */
-export type SinkStep = 'claimed' | 'taken' | 'part_written' | 'parts_written' | 'ledger_written' | 'committed'
+/** Steps of the commit protocol, in order; then those of the jobs over what it wrote. */
+export type SinkStep =
+  | 'claimed'
+  | 'taken'
+  | 'part_written'
+  | 'parts_written'
+  | 'ledger_written'
+  | 'committed'
+  | `compaction_${string}`
 
 interface Owned {
   epoch: number
@@ -97,6 +105,8 @@ class SinkService implements Service {
 
   async start(): Promise<void> {
     const { clock, config, logger } = this.#platform
+    const left = await removeLeftDatabases()
+    if (left.length > 0) logger.info({ left }, 'removed temporary files of processes that were killed')
     this.#schedule = startSchedule({
       expression: config.sink.schedule,
       clock,
@@ -180,6 +190,8 @@ class SinkService implements Service {
 
   async #assigned({ epoch, partitions }: Assignment): Promise<Position[]> {
     this.#owned.clear()
+    this.#metrics.openBins.reset()
+    this.#metrics.unreadableParts.reset()
     this.#assignedOnce = false
     const { log, objects, clock, logger } = this.#platform
     const ends = new Map(
@@ -299,8 +311,9 @@ class SinkService implements Service {
           if (watermark === null || options.signal?.aborted) continue
           const { platform, seen } = { platform: this.#platform, seen: this.#seen }
           const onOutcome = this.#report(system)
-          await compactDue({ ...options, platform, system, watermark, seen, onOutcome }).catch((error) =>
-            errors.push(error),
+          const fault = (step: string): Promise<void> => this.#step(`compaction_${step}`)
+          await compactDue({ ...options, platform, system, watermark, seen, onOutcome, fault }).catch(
+            (error) => errors.push(error),
           )
         }
       }

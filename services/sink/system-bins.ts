@@ -1,6 +1,6 @@
 import { BIN_MS, floorBin, floorHour } from '../domain/bin.ts'
 import type { Observation } from '../domain/observation.ts'
-import type { PollRecord } from '../domain/poll.ts'
+import { type PollRecord, pollFetchKey } from '../domain/poll.ts'
 import type { AssembledPoll } from '../domain/poll-assembly.ts'
 import { laterObservation } from './last-observation.ts'
 
@@ -14,7 +14,7 @@ export interface BronzePart {
   nextOffset: number
 }
 
-/** Poll records ready to be written, in the order in which they came. */
+/** Poll records ready to be written, one a fetch, in the order in which they came. */
 export interface PollsPart {
   kind: 'polls'
   system: string
@@ -31,6 +31,7 @@ interface OpenBin {
 
 interface OpenPolls {
   hour: number
+  /** By `pollFetchKey`. */
   polls: Map<string, PollRecord>
   firstOffset: number
   nextOffset: number
@@ -109,12 +110,13 @@ export class SystemBins {
     return { parts: this.#seal((bin) => bin + BIN_MS <= limit && !touched.has(bin)), late }
   }
 
-  /** Keeps a poll record and gives the part of the hour before, when this one begins another. */
+  /** Keeps a poll record, each fetch once, and gives the part of the hour before, when this one begins another. */
   addPollRecord(offset: number, poll: PollRecord): PollsPart[] {
     const hour = floorHour(poll.fetched_utc)
     const sealed = this.#polls !== null && this.#polls.hour !== hour ? this.sealPolls() : []
     this.#polls ??= { hour, polls: new Map(), firstOffset: offset, nextOffset: offset + 1 }
-    if (!this.#polls.polls.has(poll.poll_id)) this.#polls.polls.set(poll.poll_id, poll)
+    const fetched = pollFetchKey(poll)
+    if (!this.#polls.polls.has(fetched)) this.#polls.polls.set(fetched, poll)
     this.#polls.nextOffset = offset + 1
     return sealed
   }

@@ -47,6 +47,8 @@ export function createWindowsService(platform: Platform, options: WindowsOptions
       topics: [TOPICS.status],
       async assigned(assignment) {
         partitions.clear()
+        metrics.newest.reset()
+        metrics.stations.reset()
         const starts = await rebuildPositions({ platform, assignment })
         for (const { partition, offset } of starts) {
           metrics.rebuilt.inc()

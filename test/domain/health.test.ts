@@ -109,6 +109,19 @@ describe('health facts', () => {
     expect(found.holes.every(({ fault }) => !fault)).toBe(true)
     expect(found.holes.length).toBeGreaterThan(20)
   })
+  test('attribute a hole alike when the feed is polled in every second bin only', () => {
+    for (const [outcome, cause] of [
+      ['unchanged', 'stale'],
+      ['failed', 'missing'],
+    ] as const) {
+      const quiet = (bin: number): boolean => bin >= 12 && bin < 24
+      const { holes } = facts(
+        (_, bin) => bin % 2 === 0 && !quiet(bin),
+        (bin) => (bin % 2 === 1 ? null : quiet(bin) ? outcome : 'ok'),
+      )
+      expect(holes.filter(({ fault }) => fault).map((hole) => hole.cause)).toEqual([cause])
+    }
+  })
   test('do not miss what came before the history began', () => {
     const bundle = emptyBundle()
     const found = healthFacts({ bundle, window, dataStart: null, rates, timezone: 'UTC' })

@@ -197,6 +197,24 @@ describe('forecast service', () => {
     expect(last(beyond)).toEqual(last(known))
   })
 
+  test('a bucket that is missing stops the start; a model list that is refused is waited out', async () => {
+    const platform = await openPlatform()
+    const refusing = new VelocastError({
+      code: 'store_bucket_missing',
+      message: 'store has no such bucket: nowhere',
+    })
+    const missing = createForecastService({
+      ...platform,
+      objects: Object.assign(Object.create(platform.objects), { get: () => Promise.reject(refusing) }),
+    })
+    await expect(missing.start()).rejects.toBe(refusing)
+    await missing.close()
+    await platform.objects.put('models/latest.json', Buffer.from('{"versions": ['))
+    const waiting = createForecastService(platform.again())
+    await waiting.start()
+    await waiting.close()
+  })
+
   test('windows run far ahead and forecast started late give the same forecasts', async () => {
     const all = polls(0, 146)
     const inStep = await openPlatform()

@@ -78,6 +78,23 @@ describe('a poll', () => {
     ])
   })
 
+  test('of a feed that says it is simulated is marked so, also when it brings nothing new; a replay stays one', async () => {
+    const answer = status()
+    const simulated = { ...answer, status: { ...answer.status, simulated: true as const } }
+    const failed: PollAnswer = {
+      kind: 'failed',
+      code: 'feed_timeout',
+      message: 'feed did not answer',
+      fetched_utc: FETCHED + 60_000,
+      duration_ms: null,
+    }
+    const { pipeline } = await setUp()
+    expect((await pipeline.handle(simulated)).source).toBe('simulate')
+    expect((await pipeline.handle(failed)).source).toBe('simulate')
+    const { pipeline: replayed } = await setUp({ source: 'replay' })
+    expect((await replayed.handle(simulated)).source).toBe('replay')
+  })
+
   test('carries CloudEvents headers, unique ids and one trace', async () => {
     const { platform, pipeline } = await setUp()
     const { poll_id } = await pipeline.handle(status())

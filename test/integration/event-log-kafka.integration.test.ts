@@ -42,6 +42,26 @@ describe.skipIf(brokers.length === 0)('with a Kafka broker (skipped where none c
       expect([code, output, errors]).toEqual([0, 'consumed 3\n', ''])
     })
 
+    test('tells ends and lag of some topics while it meets others for the first time', async () => {
+      const log = open()
+      const names = Array.from({ length: 24 }, (_, n) => `met-${process.pid}-${Date.now()}-${n}`)
+      await log.ensureTopics(
+        names.map((name) => ({
+          name,
+          partitions: 2,
+          retentionMs: null,
+          compacted: false,
+          maxBytes: 1_048_576,
+        })),
+      )
+      const [known, ...others] = names as [string, ...string[]]
+      await log.publish(known, [{ partitionKey: 'a', key: 'a', value: null }])
+      const asked = others.flatMap((name) => [log.lag('nobody', [known]), log.offsetsAt(name, 0)])
+      const [first] = (await Promise.all(asked)) as Awaited<ReturnType<typeof log.lag>>[]
+      expect(first!.reduce((sum, { end }) => sum + end, 0)).toBe(1)
+      await log.close()
+    })
+
     test('keeps its partitions while a handler works for longer than the session timeout', async () => {
       const log = open()
       const topic = `slow-${process.pid}-${Date.now()}`

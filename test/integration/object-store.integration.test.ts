@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { Storage } from '@google-cloud/storage'
 import { expect, inject, test } from 'vitest'
 import { openGcsStore } from '../../services/platform/object-store/gcs.ts'
@@ -27,4 +29,12 @@ test('a server that cannot be reached is a retryable store_unreachable', async (
   await expect(store.get('a')).rejects.toMatchObject(unreachable)
   await expect(store.put('a', Buffer.from('x'))).rejects.toMatchObject(unreachable)
   await expect(store.list('')).rejects.toMatchObject(unreachable)
+})
+
+test('prints nothing on stderr, whatever the size and the number of its objects', () => {
+  const child = fileURLToPath(new URL('./gcs-child.ts', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [child, apiEndpoint, bucket], {
+    encoding: 'utf8',
+  })
+  expect([status, stdout, stderr]).toEqual([0, '60 objects\n', ''])
 })

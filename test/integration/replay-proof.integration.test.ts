@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openGcsStore } from '../../services/platform/object-store/gcs.ts'
 import { dailyDays, dailyRows, fileHashes } from '../proof/daily-rows.ts'
 import { expectedRows, type Row } from '../proof/expected-rows.ts'
 import { baywheels, docomo, type Recording, simulated } from '../proof/recordings.ts'
@@ -75,11 +76,11 @@ async function onRealServers(recording: Recording, target: string): Promise<stri
   }).ended
   expect(stderr).toBe('')
   expect(code).toBe(0)
-  const bucket = new Storage({ apiEndpoint: gcs.endpoint, projectId: 'test' }).bucket(BUCKET)
-  const [files] = await bucket.getFiles({ prefix: `${recording.system}/daily/` })
+  const store = openGcsStore({ bucket: BUCKET, apiEndpoint: gcs.endpoint })
   const copies = mkdtempSync(join(target, 'daily-'))
-  for (const file of files)
-    await file.download({ destination: join(copies, file.name.split('/').at(-1) ?? '') })
+  for (const { path } of await store.list(`${recording.system}/daily/`)) {
+    await store.download(path, join(copies, basename(path)))
+  }
   return copies
 }
 

@@ -163,6 +163,15 @@ function between(
   }
 }
 
+/** The same answer, fetched once more. */
+function fetchedLater({ poll, observations }: CityPoll, ms: number): CityPoll {
+  const fetched_utc = poll.fetched_utc + ms
+  return {
+    poll: { ...poll, fetched_utc },
+    observations: observations.map((row) => ({ ...row, fetched_utc })),
+  }
+}
+
 export const faults = {
   gap: (from: number, until: number) => between(from, until, () => []),
   failing: (from: number, until: number) =>
@@ -193,7 +202,8 @@ export const faults = {
         },
       ]
     }),
-  duplicate: (from: number, until: number) => between(from, until, (entry) => [entry, entry]),
+  duplicate: (from: number, until: number) =>
+    between(from, until, (entry) => [entry, fetchedLater(entry, 20_000)]),
   stale: (from: number, until: number) =>
     between(from, until, ({ poll }, before) => [
       {

@@ -157,7 +157,7 @@ export async function runToEnd(
 ): Promise<Service> {
   const service = createMonitorService(
     { ...platform, metrics: new Registry() },
-    { maxBatchRecords: 500, ...options },
+    { maxBatchRecords: 500, artefactIntervalMs: 0, ...options },
   )
   let failure: unknown = null
   service.onFailure((error) => {

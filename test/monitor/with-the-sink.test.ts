@@ -7,25 +7,24 @@ import { createSinkService } from '../../services/sink/service.ts'
 import { CITY_START, cityPolls, faults, withBikes } from './city.ts'
 import { contents, openWorld, publishPolls } from './platform.ts'
 
-/** A gap, a stale hour, failing polls and, an hour too late, a correction of two stations. */
+/** A gap, a stale hour, failing polls, polls that come twice and, an hour too late, a correction of two stations. */
 function polls() {
   const at = (hours: number): number => CITY_START + hours * HOUR_MS
   const city = [
     faults.gap(at(2), at(2.5)),
     faults.stale(at(3), at(4)),
     faults.failing(at(5), at(5.25)),
+    faults.duplicate(at(6), at(6.25)),
   ].reduce((before, fault) => fault(before), cityPolls({ days: 0.5, stations: 8 }))
   const of = city[20]!
   const poll_id = `${of.poll.poll_id}-late`
-  const observations = of.observations
-    .slice(5, 7)
-    .map((row, index) => ({
-      ...withBikes(row, 9),
-      poll_id,
-      fetched_utc: row.fetched_utc + 1000,
-      poll_index: index,
-      poll_count: 2,
-    }))
+  const observations = of.observations.slice(5, 7).map((row, index) => ({
+    ...withBikes(row, 9),
+    poll_id,
+    fetched_utc: row.fetched_utc + 1000,
+    poll_index: index,
+    poll_count: 2,
+  }))
   const late = {
     poll: { ...of.poll, poll_id, fetched_utc: of.poll.fetched_utc + 1000, rows: 2 },
     observations,
@@ -54,5 +53,9 @@ test("what the stream publishes equals what is rebuilt from the sink's own parqu
   expect(ledger.systems['test-city'].dirty).toEqual({})
   expect(new Map(rebuilt.map(({ path, bytes }) => [path, bytes.toString()]))).toEqual(streamed)
   const { alerts } = JSON.parse(streamed.get('test-city/monitoring/data/health/latest/alerts.json')!)
-  expect(alerts.map(({ name }: { name: string }) => name)).toEqual(['missing_bins', 'stale_feed'])
+  expect(alerts.map(({ name }: { name: string }) => name)).toEqual([
+    'missing_bins',
+    'duplicates',
+    'stale_feed',
+  ])
 })

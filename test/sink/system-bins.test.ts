@@ -105,12 +105,13 @@ test('a poll that was given up gives its rows, and moves no watermark', () => {
   expect(rowsOf(bins.sealBins())).toHaveLength(4)
 })
 
-test('poll records leave by the hour of their fetch, each once', () => {
+test('poll records leave by the hour of their fetch, each fetch once', () => {
   const bins = new SystemBins({ system: 'town', watermark: null, closedThrough: null })
-  const at = (minute: number) =>
-    pollRecordOf({ poll_id: `poll-${minute}`, fetched_utc: START + minute * 60_000 })
-  expect([0, 59, 59].flatMap((minute, offset) => bins.addPollRecord(offset, at(minute)))).toEqual([])
-  const [sealed] = bins.addPollRecord(3, at(60))
-  expect(sealed).toMatchObject({ polls: [at(0), at(59)], firstOffset: 0, nextOffset: 3 })
-  expect(bins.firstOpenPollOffset()).toBe(3)
+  const at = (minute: number, poll_id = `poll-${minute}`) =>
+    pollRecordOf({ poll_id, fetched_utc: START + minute * 60_000 })
+  const hour = [at(0), at(58), at(58), at(59, 'poll-58')]
+  expect(hour.flatMap((poll, offset) => bins.addPollRecord(offset, poll))).toEqual([])
+  const [sealed] = bins.addPollRecord(4, at(60))
+  expect(sealed).toMatchObject({ polls: [at(0), at(58), at(59, 'poll-58')], firstOffset: 0, nextOffset: 4 })
+  expect(bins.firstOpenPollOffset()).toBe(4)
 })

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import kafkajs from 'kafkajs'
+import { mendRequestTimeouts } from '../../services/platform/event-log/kafka/mend-timeouts.ts'
 import { run } from './command.ts'
 import { fetchFromMaven, findJava } from './java.ts'
 import { freePort } from './ports.ts'
@@ -121,6 +122,7 @@ function clusterId(): string {
 
 async function answers(port: number): Promise<void> {
   await accepts(port)
+  mendRequestTimeouts()
   const client = new kafkajs.Kafka({
     clientId: 'velocast-test-probe',
     brokers: [`127.0.0.1:${port}`],

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { Storage } from '@google-cloud/storage'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { Redis } from 'ioredis'
@@ -113,6 +114,16 @@ describe('kafka', () => {
     expect(kafka.pid).not.toBe(killed)
     const [message] = await consume(kafka.brokers, 'records', 1)
     expect([String(message?.key), String(message?.value)]).toEqual(['k', 'v'])
+  })
+
+  test('starts and stops without a word on stderr', { timeout: 60_000 }, async () => {
+    const script = "const { startKafka } = await import('./kafka.ts'); await (await startKafka()).stop()"
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const [code, stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+    expect([code, stderr]).toEqual([[0, null], ''])
   })
 
   test('a topic is not created by use', async () => {

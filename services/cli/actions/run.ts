@@ -23,6 +23,7 @@ export async function run(name: ServiceName, options: RunOptions): Promise<void>
         logger: platform.logger,
       })
       closeHealth = health.close
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, health.draining)
       logger.info({ url: health.url }, 'health checks and metrics are up')
     }
     await runServices({

@@ -5,11 +5,12 @@ import type { PollTimelineState } from './poll-timeline.ts'
 /** Shortest hole worth a word: 15 minutes, the shortest horizon; below it a forecast still has its newest bin. */
 export const LEAST_HOLE_BINS = 3
 /** A feed that brings rows every k bins has holes of k - 1; only three times its own spacing is a fault. */
-export const HOLE_SPACINGS = 3
+const HOLE_SPACINGS = 3
 
 /**
  * `missing`: no poll of the bin was answered (or none was made). `stale`: polls were answered, and brought nothing
- * newer: the feed stood still.
+ * newer: the feed stood still. A bin between two polls, of a feed that is polled less often than every bin, is what the
+ * bins around it are.
  */
 export interface Hole {
   cause: 'missing' | 'stale'
@@ -22,7 +23,7 @@ export interface Hole {
 }
 
 /** Median of the bins from one bin with rows to the next; 1 when there are too few. */
-export function binSpacing(observed: readonly number[]): number {
+function binSpacing(observed: readonly number[]): number {
   const spacings = observed.slice(1).map((bin, index) => bin - observed[index]!)
   spacings.sort((a, b) => a - b)
   return spacings[Math.floor(spacings.length / 2)] ?? 1
@@ -44,13 +45,20 @@ export function holes({
   until: number
 }): Hole[] {
   const observed = [...motion.bins.keys()].sort((a, b) => a - b)
-  const least = Math.max(LEAST_HOLE_BINS, HOLE_SPACINGS * binSpacing(observed))
+  const spacing = binSpacing(observed)
+  const least = Math.max(LEAST_HOLE_BINS, HOLE_SPACINGS * spacing)
   const found: Hole[] = []
+  let polled = Number.NEGATIVE_INFINITY
   for (let bin = Math.floor(from / BIN_MS); bin < Math.floor(until / BIN_MS); bin += 1) {
+    const made = polls.has(bin)
+    if (made) polled = bin
     if (motion.bins.has(bin)) continue
-    const cause = (polls.get(bin)?.answered ?? 0) > 0 ? 'stale' : 'missing'
     const open = found.at(-1)
-    if (open !== undefined && open.cause === cause && open.end === (bin - 1) * BIN_MS) {
+    const goesOn = open !== undefined && open.end === (bin - 1) * BIN_MS
+    const between = !made && bin - polled < spacing
+    const said = (polls.get(bin)?.answered ?? 0) > 0 ? 'stale' : 'missing'
+    const cause = goesOn && between ? open.cause : said
+    if (goesOn && open.cause === cause) {
       open.end = bin * BIN_MS
       open.bins += 1
     } else {

@@ -4,7 +4,7 @@ import type { Aggregate, FinalRow, Json } from './aggregate.ts'
 import { differ, joinSegments, type Run, type Segment } from './segment.ts'
 
 /** Of one bin: stations with a row; those that also have one in the bin before; those of them that changed. */
-export interface BinMotion {
+interface BinMotion {
   rows: number
   compared: number
   changed: number
@@ -21,7 +21,7 @@ export interface MotionState {
  * What a station shows: the counts of `hasChanged`, and a leading `!` when it is not in service, for then standing
  * still means nothing.
  */
-export function motionValue(row: FinalRow): string {
+function motionValue(row: FinalRow): string {
   const counts = `${row.bikes ?? ''}/${row.docks ?? ''}/${row.mechanical}/${row.ebike}`
   return isClosed(row) ? `!${counts}` : counts
 }

@@ -4,7 +4,7 @@ import type { Aggregate } from './aggregate.ts'
 import { pollTime } from './poll-time.ts'
 
 /** Of the polls made in one bin: how many were answered, how many not, and the newest event time they carried. */
-export interface BinPolls {
+interface BinPolls {
   answered: number
   unanswered: number
   newest: number | null

@@ -11,6 +11,8 @@ export interface Envelope {
   stated: string | null
   /** Times as RFC 3339 text: the sign of 3.0. */
   textTimes: boolean
+  /** The file says of itself that nothing of it is real. */
+  simulated: boolean
 }
 
 /** Reads JSON text (UTF-8, a byte order mark is allowed). Throws `feed_malformed` with the text's beginning. */
@@ -52,6 +54,7 @@ export function readEnvelope(json: unknown, file: string): Envelope {
     ttl_s: readTtl(json.ttl),
     stated,
     textTimes: typeof updated === 'string' && published !== undefined,
+    simulated: json.simulated === true,
   }
 }
 

@@ -36,6 +36,7 @@ export function parseStatus(json: unknown, options: { vehicleTypes?: VehicleType
     published_utc: envelope.published_utc,
     ttl_s: envelope.ttl_s,
     version: envelope.stated ?? versionByShape(envelope, stations[0]),
+    ...(envelope.simulated ? { simulated: true } : {}),
     stations: selection.states(),
     refused: [...refused, ...selection.refused],
     information: null,

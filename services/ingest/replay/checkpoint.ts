@@ -38,7 +38,7 @@ const checkpointSchema = z.object({
 /** Where a replay is in its recording, and what its pipeline must know to go on as if it had never stopped. */
 export type Checkpoint = z.infer<typeof checkpointSchema> & { stations: StationDescription[] }
 
-export function checkpointPath(system: string, key: string): string {
+function checkpointPath(system: string, key: string): string {
   return `${system}/runs/replay/${key.slice(0, 16)}.json`
 }
 

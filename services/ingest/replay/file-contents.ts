@@ -7,7 +7,7 @@ import { fileLabel, type RecordingFile } from './recording-file.ts'
 
 const unpack = promisify(gunzip)
 /** Largest file that is read, unpacked: three times the status of a city of 100,000 stations. */
-export const MAX_FILE_BYTES = 128 * 1024 * 1024
+const MAX_FILE_BYTES = 128 * 1024 * 1024
 const GZIP_MAGIC = 0x1f8b
 
 interface OpenZip {

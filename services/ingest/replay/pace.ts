@@ -29,8 +29,9 @@ interface PublishedBin {
  * Keeps a replay at most BINS_AHEAD bins ahead of the slowest group. A group has passed a bin when it has committed the
  * bin's last record; the forecasts, when they have committed the window updates that were there once the windows had
  * passed it. The sink, which commits by the hour, may be 12 bins further behind. The newest bin never holds the next
- * one up: only its successor closes it. A group without a commit counts
- * as at the beginning. Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD and one a late poll.
+ * one up: only its successor closes it. Neither does what only a later poll lets the sink pass: a late poll counts for
+ * the newest bin, and a gap in the recording as one bin. A group without a commit counts as at the beginning.
+ * Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD.
  */
 export class ReplayPace {
   readonly #log: Pick<EventLog, 'lag'>
@@ -64,7 +65,7 @@ export class ReplayPace {
     if (this.#groups.length === 0) return
     this.#partition = partition
     const newest = this.#bins.at(-1)
-    if (newest?.bin === bin) {
+    if (newest !== undefined && newest.bin >= bin) {
       newest.statusEnd = offset + 1
       newest.updatesEnd = null
       newest.behind = this.#groups
@@ -80,9 +81,12 @@ export class ReplayPace {
 
   #allows(bin: number): boolean {
     this.#slowest = null
+    const following = (this.#bins.at(-1)?.bin ?? bin) + BIN_MS
     for (const published of this.#bins.slice(0, -1)) {
-      const ahead = (bin - published.bin) / BIN_MS
-      const slow = published.behind.find((group) => ahead > this.#binsAhead + (COMMIT_SPAN[group] ?? 0))
+      const slow = published.behind.find((group) => {
+        const reached = group === 'sink' ? Math.min(bin, following) : bin
+        return (reached - published.bin) / BIN_MS > this.#binsAhead + (COMMIT_SPAN[group] ?? 0)
+      })
       if (slow === undefined) continue
       this.#slowest = slow
       return false

@@ -5,7 +5,7 @@ import type { PollAnswer } from '../poll-answer.ts'
 import type { RecordingFile } from './recording-file.ts'
 import type { Skipped } from './skipped.ts'
 
-export const RECORDING_FORMATS = ['auto', 'gbfs', 'opendatasoft', 'parquet'] as const
+const RECORDING_FORMATS = ['auto', 'gbfs', 'opendatasoft', 'parquet'] as const
 export type RecordingFormat = (typeof RECORDING_FORMATS)[number]
 
 export interface RecordingOptions {

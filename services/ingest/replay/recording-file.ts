@@ -6,7 +6,7 @@ import { type NameTime, timeInName } from './name-time.ts'
 import type { Skipped } from './skipped.ts'
 
 /** What a file is by its name; `unnamed` is JSON whose name says nothing: its content decides. */
-export const FILE_ROLES = [
+const FILE_ROLES = [
   'status',
   'information',
   'vehicle_types',
@@ -35,7 +35,7 @@ export function fileLabel({ path, member }: Pick<RecordingFile, 'path' | 'member
 const OTHER_FEEDS =
   /gbfs(_versions)?\.json|system_|free_bike|vehicle_status|geofencing|alerts|pricing|regions|calendar|hours/
 
-export function roleOf(name: string): FileRole {
+function roleOf(name: string): FileRole {
   const lower = basename(name).toLowerCase()
   if (lower.endsWith('.parquet')) return 'parquet'
   if (lower.endsWith('.csv')) return 'csv'

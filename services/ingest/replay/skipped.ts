@@ -1,5 +1,5 @@
 /** Why a file of a recording gave no poll. */
-export const SKIP_REASONS = [
+const SKIP_REASONS = [
   'other_file',
   'unreadable',
   'too_large',

@@ -1,9 +1,9 @@
 import { DAY_MS, HOUR_MS } from '../../domain/bin.ts'
 
 export const MINUTE_MS = 60_000
-export const WEEK_MS = 7 * DAY_MS
+const WEEK_MS = 7 * DAY_MS
 /** Local hour of Monday at which a week's anchor stands: the quietest of the week, and never in a clock change. */
-export const ANCHOR_HOUR = 4
+const ANCHOR_HOUR = 4
 
 /** Local wall clock. `weekday` 0 is Monday; `hour` is fractional. */
 export interface LocalTime {

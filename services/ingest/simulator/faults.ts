@@ -9,7 +9,7 @@ import type { CitySnapshot, StationSnapshot } from './snapshot.ts'
  * (no answer), `error` (status 500). Within an answer: `malformed` and `duplicate_stations`, `flat` (stations whose
  * counts stand still), `occupancy_shift` (bikes times `factor`).
  */
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   'stale',
   'frozen',
   'late',
@@ -22,7 +22,7 @@ export const FAULT_KINDS = [
   'occupancy_shift',
 ] as const
 
-export const faultSchema = z.strictObject({
+const faultSchema = z.strictObject({
   kind: z.enum(FAULT_KINDS),
   /** Simulated times, epoch ms; from the injection on, and for ever, when absent. */
   from: z.number().optional(),

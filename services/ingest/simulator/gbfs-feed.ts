@@ -5,19 +5,13 @@ import type { CitySnapshot, StationSnapshot } from './snapshot.ts'
 export const GBFS_VERSIONS = ['1.1', '2.3', '3.0'] as const
 export type GbfsVersion = (typeof GBFS_VERSIONS)[number]
 
-/** Seconds between two publications of the feed. */
+/** Seconds between two publications of the feed, by its own time. */
 export const TTL_SECONDS = 60
 
 /** A GBFS file: JSON to be. */
 export type FeedBody = Record<string, unknown>
 
-export const FEED_NAMES = [
-  'system_information',
-  'vehicle_types',
-  'station_information',
-  'station_status',
-] as const
-export type FeedName = (typeof FEED_NAMES)[number]
+const FEED_NAMES = ['system_information', 'vehicle_types', 'station_information', 'station_status'] as const
 
 /** Epoch seconds, or RFC 3339 text since 3.0. */
 function timeOf(version: GbfsVersion, utc: number): number | string {
@@ -28,12 +22,14 @@ function envelope({
   version,
   published,
   data,
+  ttlSeconds = TTL_SECONDS,
 }: {
   version: GbfsVersion
   published: number
   data: unknown
+  ttlSeconds?: number
 }): FeedBody {
-  return { last_updated: timeOf(version, published), ttl: TTL_SECONDS, version, data }
+  return { last_updated: timeOf(version, published), ttl: ttlSeconds, version, simulated: true, data }
 }
 
 /** Localized since 3.0. */
@@ -127,15 +123,17 @@ export function stationInformationFile({
   return envelope({ version, published, data: { stations } })
 }
 
-/** `station_status` of a snapshot, with the faults that lie within an answer. */
+/** `station_status` of a snapshot, with the faults that lie within an answer. `ttlSeconds` are its reader's. */
 export function stationStatusFile({
   version,
   snapshot,
   faults = [],
+  ttlSeconds = TTL_SECONDS,
 }: {
   version: GbfsVersion
   snapshot: CitySnapshot
   faults?: readonly ActiveFault[]
+  ttlSeconds?: number
 }): FeedBody {
   const malformed = faults.find(({ kind }) => kind === 'malformed')
   const repeated = faults.find(({ kind }) => kind === 'duplicate_stations')
@@ -146,7 +144,7 @@ export function stationStatusFile({
     stations.push(broken ? breakStation(written, index) : written)
     if (repeated !== undefined && befalls(repeated, station, index)) stations.push(written)
   })
-  return envelope({ version, published: snapshot.published_utc, data: { stations } })
+  return envelope({ version, published: snapshot.published_utc, data: { stations }, ttlSeconds })
 }
 
 function writeStation(version: GbfsVersion, station: StationSnapshot): Record<string, unknown> {

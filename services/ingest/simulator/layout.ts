@@ -1,16 +1,13 @@
 import { Random } from './random.ts'
 
-/** What a quarter is mainly for; commuters ride from `residential` and `hub` to `work` in the morning. */
-export const QUARTERS = ['residential', 'work', 'leisure', 'hub'] as const
-
-export interface CityStation {
+interface CityStation {
   station_id: string
   name: string
   /** Degrees, WGS 84. */
   lat: number
   lon: number
   capacity: number
-  /** Index into QUARTERS. */
+  /** 0 homes, 1 work, 2 leisure, 3 hub: commuters ride from 0 and 3 to 1 in the morning. */
   quarter: number
   /** How often people come, relative to the city's mean of 1. */
   popularity: number

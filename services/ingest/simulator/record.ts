@@ -125,7 +125,7 @@ export function informationOf(poll: RecordedPoll): StationDescription[] {
 const compress = promisify(gzip)
 
 /** `YYYYMMDDTHHMMSSZ`: the time in a recorded file's name. */
-export function recordingTime(utc: number): string {
+function recordingTime(utc: number): string {
   return `${new Date(utc).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
 }
 

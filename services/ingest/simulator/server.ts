@@ -58,6 +58,9 @@ interface Served {
   modified: number
 }
 
+const FEWEST_STATIONS = 2
+const MOST_STATIONS = 100_000
+
 const forecastQuery = z.object({
   latitude: z.coerce.number().min(-90).max(90),
   longitude: z.coerce.number().min(-180).max(180),
@@ -83,6 +86,13 @@ export async function startSimulator({
   faults = [],
   ...options
 }: SimulatorOptions = {}): Promise<Simulator> {
+  const { stations = 1_500 } = options
+  if (!Number.isInteger(stations) || stations < FEWEST_STATIONS || stations > MOST_STATIONS) {
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `stations of a simulated city must be ${FEWEST_STATIONS} to ${MOST_STATIONS}: ${stations}`,
+    })
+  }
   const time = new SimulatedTime({ clock, start, speed })
   const source = new SnapshotSource(options)
   const { city } = source
@@ -111,7 +121,8 @@ export async function startSimulator({
     const file = served(body, born)
     app.get(`/${name}.json`, (request, reply) => send(request, reply, file))
   }
-  const status = statusFile({ source, version, active })
+  const ttlSeconds = speed === 0 ? 1 : Math.max(1, Math.floor(TTL_SECONDS / Math.max(1, speed)))
+  const status = statusFile({ source, version, active, ttlSeconds })
   app.get('/station_status.json', (request, reply) => {
     const answer = status(minute())
     if (answer === 'error') return reply.code(500).send({ error: 'simulated fault' })
@@ -162,10 +173,12 @@ function statusFile({
   source,
   version,
   active,
+  ttlSeconds,
 }: {
   source: SnapshotSource
   version: GbfsVersion
   active: readonly ActiveFault[]
+  ttlSeconds: number
 }): (minute: number) => Served | 'error' | 'missing' {
   let kept: { key: string; answer: Served } | null = null
   return (minute) => {
@@ -173,7 +186,7 @@ function statusFile({
     if (kept?.key === key) return kept.answer
     const meeting = source.meet({ faults: active, time: minute, stepMs: TTL_SECONDS * 1000 })
     if (meeting.kind !== 'answer') return meeting.kind
-    const body = stationStatusFile({ version, ...meeting })
+    const body = stationStatusFile({ version, ...meeting, ttlSeconds })
     kept = { key, answer: served(body, meeting.snapshot.published_utc) }
     return kept.answer
   }

@@ -7,7 +7,7 @@ import type { WindowUpdate } from '../../domain/window.ts'
 import type { VelocastError } from '../errors.ts'
 
 /** "Artefact of window W published". Record `MonitoringEvent`, key system/artefact. Times are epoch ms. */
-export interface MonitoringEvent {
+interface MonitoringEvent {
   system: string
   /** Path of the artefact below the system's root. */
   artefact: string

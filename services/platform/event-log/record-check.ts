@@ -9,6 +9,7 @@ import type { LogRecord } from './port.ts'
 
 /** System ids become parts of keys and object paths, so nothing else may reach a service. */
 const SYSTEM_ID = /^[a-z0-9][a-z0-9-]{0,62}$/
+const COUNTS = ['bikes', 'docks', 'mechanical', 'ebike', 'bikes_disabled', 'docks_disabled'] as const
 /** Furthest that a Date reaches from 1970, ms. */
 const DATE_LIMIT = 8.64e15
 
@@ -71,14 +72,7 @@ function observationFault(value: Observation): string | null {
   if (value.poll_index < 0 || value.poll_index >= value.poll_count) {
     return `poll_index must be below poll_count ${value.poll_count}, got ${value.poll_index}`
   }
-  for (const field of [
-    'bikes',
-    'docks',
-    'mechanical',
-    'ebike',
-    'bikes_disabled',
-    'docks_disabled',
-  ] as const) {
+  for (const field of COUNTS) {
     const count = value[field]
     if (count !== null && count < 0) return `${field} must not be negative, got ${count}`
   }
@@ -113,7 +107,8 @@ function unreal(times: Record<string, number>): string | null {
 }
 
 function timeFault(ts: number, fetched: number): string | null {
-  const fault = unreal({ ts_utc: ts, fetched_utc: fetched })
-  if (fault !== null) return fault
+  if (Math.abs(ts) > DATE_LIMIT || Math.abs(fetched) > DATE_LIMIT) {
+    return unreal({ ts_utc: ts, fetched_utc: fetched })
+  }
   return ts > fetched + DAY_MS ? `ts_utc must be at most a day after fetched_utc ${fetched}, got ${ts}` : null
 }

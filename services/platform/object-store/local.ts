@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { VelocastError } from '../errors.ts'
@@ -50,27 +50,42 @@ export async function openLocalStore({ root }: { root: string }): Promise<Object
   async function write(
     path: string,
     options: PutOptions,
-    fill: (file: string) => Promise<void>,
+    fill: (draft: FileHandle) => Promise<void>,
   ): Promise<ObjectInfo> {
     const target = fileOf(path)
     const draft = join(temporary, `${process.pid}-${randomBytes(8).toString('hex')}`)
     return guarded(path, async () => {
+      let renamed = false
       try {
-        await mkdir(temporary, { recursive: true })
-        await fill(draft)
-        const second = Math.floor(Date.now() / 1000)
-        await utimes(draft, second, second + randomBytes(4).readUInt32LE() / 2 ** 32)
-        await syncFile(draft)
+        const file = await create(draft)
+        try {
+          await fill(file)
+          const second = Math.floor(Date.now() / 1000)
+          await file.utimes(second, second + randomBytes(4).readUInt32LE() / 2 ** 32)
+          await file.sync()
+        } finally {
+          await file.close()
+        }
         const commit: Commit = { path, target, ifGeneration: options.ifGeneration }
         const { size, generation, newDirectory } = commits.publish(draft, commit)
+        renamed = options.ifGeneration !== 'absent'
         await syncDirectories(
           dirname(target),
           newDirectory === undefined ? dirname(target) : dirname(newDirectory),
         )
         return { path, size, generation }
       } finally {
-        await rm(draft, { force: true })
+        if (!renamed) await rm(draft, { force: true })
       }
+    })
+  }
+
+  /** The directory is made anew when somebody removed it. */
+  async function create(draft: string): Promise<FileHandle> {
+    return open(draft, 'wx').catch(async (error: unknown) => {
+      if (!isMissing(error)) throw error
+      await mkdir(temporary, { recursive: true })
+      return open(draft, 'wx')
     })
   }
 
@@ -88,15 +103,7 @@ export async function openLocalStore({ root }: { root: string }): Promise<Object
           await file.close()
         }
       }),
-    put: (path, bytes, options = {}) =>
-      write(path, options, async (draft) => {
-        const file = await open(draft, 'wx')
-        try {
-          await file.writeFile(bytes)
-        } finally {
-          await file.close()
-        }
-      }),
+    put: (path, bytes, options = {}) => write(path, options, (draft) => draft.writeFile(bytes)),
     list: (prefix) =>
       guarded(prefix, async () => {
         const found: ObjectInfo[] = []
@@ -123,9 +130,7 @@ export async function openLocalStore({ root }: { root: string }): Promise<Object
         }
       }),
     upload: (file, path, options = {}) =>
-      write(path, options, (draft) =>
-        pipeline(createReadStream(file), createWriteStream(draft, { flags: 'wx' })),
-      ),
+      write(path, options, (draft) => draft.writeFile(createReadStream(file))),
   }
 }
 
@@ -161,15 +166,6 @@ async function walk(options: {
       const status = await stat(file, { bigint: true }).catch(nullWhenMissing)
       if (status !== null) found.push({ path, size: Number(status.size), generation: generationOf(status) })
     }
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { DATABASE_PREFIX } from './left-databases.ts'
 
 export interface DuckDbOptions {
   /** More than 2 gives nothing at a day's size. Results and files are the same for any number. Default 2. */
@@ -24,6 +25,11 @@ export interface DuckDb {
   run(sql: string): Promise<void>
   /** All rows in memory: for results of known size. Whole numbers beyond 2^53 and decimals come as text. */
   rows(sql: string): Promise<Record<string, SqlValue>[]>
+  /**
+   * Streams a result in chunks of at most 2,048 rows, column by column, so that its size does not matter. `take` gets the
+   * values of each column, in the order of the select list; whole numbers of 64 bits come as bigint.
+   */
+  stream(sql: string, take: (columns: readonly (readonly unknown[])[], rows: number) => void): Promise<void>
   close(): Promise<void>
 }
 
@@ -33,7 +39,7 @@ export interface DuckDb {
  */
 export async function openDuckDb(options: DuckDbOptions = {}): Promise<DuckDb> {
   const { threads = 2, memoryMegabytes = 128 } = options
-  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'velocast-duckdb-')))
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), DATABASE_PREFIX)))
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(threads),
     memory_limit: `${memoryMegabytes}MB`,
@@ -58,6 +64,14 @@ export async function openDuckDb(options: DuckDbOptions = {}): Promise<DuckDb> {
         const cells = names.map((name, index) => [name, cellOf(values[index], kinds[index]!)])
         return Object.fromEntries(cells) as Record<string, SqlValue>
       })
+    },
+    async stream(sql, take) {
+      const result = await connection.stream(sql)
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (chunk === null || chunk.rowCount === 0) return
+        take(chunk.getColumns(), chunk.rowCount)
+      }
     },
     async close() {
       connection.closeSync()

@@ -44,7 +44,13 @@ describe('simulator', () => {
       types instanceof Map ? { vehicleTypes: types } : {},
     )
     expect(stations).toHaveLength(25)
-    expect(status).toMatchObject({ published_utc: start - 30_000, ttl_s: 60, version, refused: [] })
+    expect(status).toMatchObject({
+      published_utc: start - 30_000,
+      ttl_s: 1,
+      version,
+      refused: [],
+      simulated: true,
+    })
     expect(status.stations.map(({ station_id }) => station_id)).toEqual(
       stations.map(({ station_id }) => station_id),
     )
@@ -90,6 +96,17 @@ describe('simulator', () => {
     expect(await moved.json()).toEqual({ now: start + 5 * MINUTE })
     const status = parseStatus(await json(`${city.url}/station_status.json`))
     expect(status.published_utc).toBe(start - 30_000 + 5 * MINUTE)
+  })
+
+  test.each([
+    [1, 60],
+    [0.5, 60],
+    [30, 2],
+    [600, 1],
+    [0, 1],
+  ])('at speed %d states a time to live of %d s, those of its reader', async (speed, seconds) => {
+    const city = await simulator({ speed, clock: { now: () => 0, sleep: async () => undefined } })
+    expect(parseStatus(await json(`${city.url}/station_status.json`)).ttl_s).toBe(seconds)
   })
 
   test('shows the same city as another of the same seed that was polled otherwise', async () => {
@@ -156,6 +173,13 @@ describe('simulator', () => {
     expect(refused.status).toBe(400)
     expect(await refused.json()).toMatchObject({ code: 'request_invalid' })
     expect(() => city.inject({ kind: 'late', minutes: 0 })).toThrow(/minutes/)
+  })
+
+  test.each([0, 1, 100_001, 2.5])('refuses a city of %d stations by that number', async (stations) => {
+    await expect(startSimulator({ stations })).rejects.toMatchObject({
+      code: 'request_invalid',
+      message: expect.stringContaining(String(stations)),
+    })
   })
 
   test('refuses a port that is taken with its code', async () => {

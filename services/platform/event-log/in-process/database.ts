@@ -36,8 +36,9 @@ CREATE TABLE IF NOT EXISTS group_epochs (group_name TEXT PRIMARY KEY, epoch INTE
 
 /**
  * Opens (or creates) the log's SQLite file and holds it until it is closed: a second process gets `log_unreachable`.
- * WAL with synchronous=FULL: a killed process would lose nothing with NORMAL either, but after a power loss the tail
- * could be gone while offsets beyond it are already stored with Parquet, and new records there would be skipped.
+ * WAL with synchronous=NORMAL: a killed process loses nothing. Whoever writes syncs the log (`openSyncs`) before it
+ * tells anybody: else after a power loss the tail could be gone while offsets beyond it are already stored with Parquet,
+ * and new records there would be skipped.
  */
 export function openDatabase(file: string): DatabaseSync {
   try {
@@ -46,7 +47,7 @@ export function openDatabase(file: string): DatabaseSync {
     try {
       database.exec('PRAGMA locking_mode=EXCLUSIVE')
       database.exec(
-        `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=${WAL_LIMIT_BYTES}`,
+        `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=${WAL_LIMIT_BYTES}`,
       )
       database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
       return database

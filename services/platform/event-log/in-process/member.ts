@@ -110,7 +110,7 @@ export class Member implements Subscription {
       return { owned, offset }
     })
     const forward = moves.filter(({ owned, offset }) => offset > owned.floor)
-    this.#storage.commit(
+    await this.#storage.commit(
       this.#options.group,
       forward.map(({ owned, offset }) => ({ state: owned.state, offset })),
     )
@@ -234,7 +234,7 @@ export class Member implements Subscription {
     const { group } = this.#options
     const committed = this.#storage.committed(group, state)
     const start = this.#startOf(state, committed)
-    if (committed !== start) this.#storage.commit(group, [{ state, offset: start }])
+    if (committed !== start) this.#storage.commitNow(group, [{ state, offset: start }])
     return { state, next: start, committed, floor: start, failures: 0, paused: false }
   }
 

@@ -1,14 +1,19 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { LogRecord, OutgoingRecord, Position, TopicSpec } from '../port.ts'
 import { databaseError, openDatabase } from './database.ts'
+import { openSyncs, type Syncs } from './syncs.ts'
+import { Tail } from './tail.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /** A partition's state; the file is locked, so memory and file agree after every transaction. */
 export interface PartitionState {
   readonly id: number
   readonly topic: string
   readonly partition: number
-  /** Offset of the next record to append. */
+  /** Offset after the last durable record: what readers see. */
   next: number
+  /** Offset of the next record to append; above `next` while the disk is synced. */
+  written: number
   /** Append time of the newest record, epoch ms: append times never go back. */
   newestAppended: number
 }
@@ -23,6 +28,13 @@ export interface Append {
   record: OutgoingRecord
 }
 
+interface Cursor {
+  next: number
+  appended: number
+  /** What was appended, for the tail. */
+  records: LogRecord[]
+}
+
 interface RecordRow {
   record_offset: number
   appended: number
@@ -31,16 +43,29 @@ interface RecordRow {
   headers: string | null
 }
 
-/** The log's tables. Synchronous; every method is one transaction. Errors are those of `databaseError`. */
+/**
+ * The log's tables. `append` and `commit` share transactions and syncs (`WriteQueue`); every other method is synchronous
+ * and one transaction, synced before it returns. Errors are those of `databaseError`.
+ */
 export class Storage {
   readonly topics = new Map<string, StoredTopic>()
   readonly #file: string
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  readonly #tail = new Tail()
+  readonly #writes: WriteQueue
+  readonly #syncs: Syncs
+  /** Of the transaction that runs: where each partition that it appends to has come. */
+  readonly #cursors = new Map<PartitionState, Cursor>()
 
   constructor(file: string) {
     this.#file = file
     this.#database = openDatabase(file)
+    this.#syncs = openSyncs(file)
+    this.#writes = new WriteQueue({
+      transaction: (work) => this.#appending(work),
+      sync: () => this.#syncs.sync().catch((error: unknown) => Promise.reject(databaseError(error, file))),
+    })
     for (const row of this.#all('SELECT * FROM topics')) {
       const spec: TopicSpec = {
         name: row.name as string,
@@ -74,54 +99,50 @@ export class Storage {
     this.topics.set(spec.name, { spec, partitions: this.#partitionsOf(spec.name) })
   }
 
-  append(topic: StoredTopic, appends: Append[], now: number): Position[] {
-    const positions: Position[] = []
-    const touched = new Map<PartitionState, { next: number; appended: number }>()
+  /** Resolves when the records are durable, with their positions in the order given. */
+  async append(topic: StoredTopic, appends: Append[], now: number): Promise<Position[]> {
+    const { name, compacted } = topic.spec
+    let positions: Position[] = []
     const insert = this.#statement('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)')
-    this.#transaction(() => {
+    await this.#writes.add(() => {
+      positions = []
       for (const { partition, record } of appends) {
         const state = topic.partitions[partition]!
-        let cursor = touched.get(state)
-        if (cursor === undefined) {
-          cursor = { next: state.next, appended: Math.max(now, state.newestAppended) }
-          touched.set(state, cursor)
-        }
+        const cursor = this.#cursorOf(state)
+        cursor.appended = Math.max(cursor.appended, now)
+        const { key, value, headers } = record
         const offset = cursor.next++
-        if (topic.spec.compacted) this.#forgetOlder(state.id, record.key, offset)
-        insert.run(
-          state.id,
-          offset,
-          cursor.appended,
-          record.key,
-          record.value,
-          record.headers === undefined ? null : JSON.stringify(record.headers),
-        )
-        positions.push({ topic: topic.spec.name, partition, offset })
-      }
-      for (const [state, { next, appended }] of touched) {
-        this.#run(
-          'UPDATE partitions SET next_offset = ?, newest_appended = ? WHERE id = ?',
-          next,
-          appended,
-          state.id,
-        )
+        const { appended } = cursor
+        if (compacted) this.#forgetOlder(state.id, key, offset)
+        const text = headers === undefined ? null : JSON.stringify(headers)
+        insert.run(state.id, offset, appended, key, value, text)
+        if (!compacted) {
+          cursor.records.push({
+            topic: name,
+            partition,
+            offset,
+            key,
+            value,
+            headers: headers ?? {},
+            appended,
+          })
+        }
+        positions.push({ topic: name, partition, offset })
       }
     })
-    for (const [state, { next, appended }] of touched) {
-      state.next = next
-      state.newestAppended = appended
-    }
     return positions
   }
 
   /** Records from `offset` on, until there are `maxRecords` of them or their values exceed `maxBytes`; at least one if any. */
   read(state: PartitionState, offset: number, maxRecords: number, maxBytes: number): LogRecord[] {
+    const kept = this.#tail.read(state.id, offset, maxRecords, maxBytes)
+    if (kept !== null) return kept
     const records: LogRecord[] = []
     let bytes = 0
     try {
       const rows = this.#statement(
-        'SELECT record_offset, appended, key, value, headers FROM records WHERE partition_id = ? AND record_offset >= ? ORDER BY record_offset LIMIT ?',
-      ).iterate(state.id, offset, maxRecords) as Iterable<unknown> as Iterable<RecordRow>
+        'SELECT record_offset, appended, key, value, headers FROM records WHERE partition_id = ? AND record_offset >= ? AND record_offset < ? ORDER BY record_offset LIMIT ?',
+      ).iterate(state.id, offset, state.next, maxRecords) as Iterable<unknown> as Iterable<RecordRow>
       for (const row of rows) {
         records.push({
           topic: state.topic,
@@ -175,6 +196,7 @@ export class Storage {
   /** Deletes at most `limit` of the oldest records below `offset`. */
   deleteBelow(state: PartitionState, offset: number, limit: number): void {
     const end = Math.min(offset, this.firstOffset(state) + limit)
+    this.#tail.forget(state.id)
     this.#transaction(() => {
       this.#run('DELETE FROM records WHERE partition_id = ? AND record_offset < ?', state.id, end)
       this.#run('DELETE FROM newest_of_key WHERE partition_id = ? AND record_offset < ?', state.id, end)
@@ -199,31 +221,83 @@ export class Storage {
     return (row?.lowest as number | null | undefined) ?? null
   }
 
-  commit(group: string, offsets: { state: PartitionState; offset: number }[]): void {
-    this.#transaction(() => {
-      for (const { state, offset } of offsets) {
-        this.#run(
-          'INSERT INTO group_offsets VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset',
-          group,
-          state.id,
-          offset,
-        )
-      }
-    })
+  /** Resolves when the offsets are durable. */
+  commit(group: string, offsets: { state: PartitionState; offset: number }[]): Promise<void> {
+    if (offsets.length === 0) return Promise.resolve()
+    return this.#writes.add(() => this.#storeOffsets(group, offsets))
+  }
+
+  /** As `commit`, at once. */
+  commitNow(group: string, offsets: { state: PartitionState; offset: number }[]): void {
+    this.#writes.flush()
+    this.#transaction(() => this.#storeOffsets(group, offsets))
   }
 
   /** A number greater than every one that the group was given before, across restarts. */
   nextEpoch(group: string): number {
-    const row = this.#get(
-      'INSERT INTO group_epochs VALUES (?, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch',
-      group,
-    )
-    return row!.epoch as number
+    this.#writes.flush()
+    let epoch = 0
+    this.#transaction(() => {
+      const row = this.#statement(
+        'INSERT INTO group_epochs VALUES (?, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch',
+      ).get(group)
+      epoch = row!.epoch as number
+    })
+    return epoch
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#writes.idle()
+    this.#syncs.close()
     this.#statements.clear()
     this.#database.close()
+  }
+
+  #cursorOf(state: PartitionState): Cursor {
+    let cursor = this.#cursors.get(state)
+    if (cursor === undefined) {
+      cursor = { next: state.written, appended: state.newestAppended, records: [] }
+      this.#cursors.set(state, cursor)
+    }
+    return cursor
+  }
+
+  /** A transaction of the write queue: what it appended counts once it is durable. */
+  #appending(work: () => void): () => void {
+    this.#cursors.clear()
+    this.#inTransaction(() => {
+      work()
+      for (const [{ id }, { next, appended }] of this.#cursors) {
+        this.#run(
+          'UPDATE partitions SET next_offset = ?, newest_appended = ? WHERE id = ?',
+          next,
+          appended,
+          id,
+        )
+      }
+    })
+    const appended = [...this.#cursors]
+    for (const [state, cursor] of appended) {
+      state.written = cursor.next
+      state.newestAppended = cursor.appended
+    }
+    return () => {
+      for (const [state, { next, records }] of appended) {
+        state.next = next
+        if (records.length > 0) this.#tail.append(state.id, records)
+      }
+    }
+  }
+
+  #storeOffsets(group: string, offsets: { state: PartitionState; offset: number }[]): void {
+    for (const { state, offset } of offsets) {
+      this.#run(
+        'INSERT INTO group_offsets VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset',
+        group,
+        state.id,
+        offset,
+      )
+    }
   }
 
   #forgetOlder(id: number, key: string, offset: number): void {
@@ -247,11 +321,21 @@ export class Storage {
       topic,
       partition: row.partition as number,
       next: row.next_offset as number,
+      written: row.next_offset as number,
       newestAppended: row.newest_appended as number,
     }))
   }
 
   #transaction(work: () => void): void {
+    this.#inTransaction(work)
+    try {
+      this.#syncs.syncNow()
+    } catch (error) {
+      throw databaseError(error, this.#file)
+    }
+  }
+
+  #inTransaction(work: () => void): void {
     try {
       this.#database.exec('BEGIN IMMEDIATE')
       try {

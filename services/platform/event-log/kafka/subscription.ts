@@ -49,6 +49,8 @@ export class KafkaSubscription implements Subscription {
   #lastEpoch = 0
   #generation = 0
   #failure: { error: unknown } | null = null
+  /** Times in all that it joined again after a crash. */
+  #crashes = 0
   #closing: Promise<void> | null = null
 
   constructor(options: KafkaSubscriptionOptions) {
@@ -79,11 +81,7 @@ export class KafkaSubscription implements Subscription {
     await connection.connect(consumer)
     try {
       await consumer.subscribe({ topics: subscribe.topics, fromBeginning: subscribe.from !== 'latest' })
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        eachBatch: (payload) => this.#eachBatch(payload),
-      })
+      await this.#run()
     } catch (error) {
       await this.close()
       throw kafkaError(error, subscribe.group)
@@ -336,8 +334,27 @@ export class KafkaSubscription implements Subscription {
     this.#tenure?.end()
     const { group } = this.#options.subscribe
     const error = kafkaError(payload.error, group)
-    if (!payload.restart) this.#fail(error)
-    else this.#options.logger.warn({ err: error, group }, 'kafka consumer lost its group, joining again')
+    if (!payload.restart && !error.retryable) {
+      this.#fail(error)
+      return
+    }
+    this.#options.logger.warn({ err: error, group }, 'kafka consumer lost its group, joining again')
+    if (!payload.restart) void this.#joinAgain()
+  }
+
+  #run(): Promise<void> {
+    return this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) => this.#eachBatch(payload),
+    })
+  }
+
+  /** What kafkajs gives up for good, though a broker that is up again mends it: a group without a coordinator. */
+  async #joinAgain(): Promise<void> {
+    await this.#options.clock.sleep(backoffMs(++this.#crashes))
+    if (this.#closing !== null || this.#failure !== null) return
+    await this.#run().catch((error: unknown) => this.#fail(kafkaError(error, this.#options.subscribe.group)))
   }
 
   /** Ends the subscription; not awaited, since leaving the group waits for the batch that may be calling. */

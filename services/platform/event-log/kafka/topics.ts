@@ -1,8 +1,13 @@
-import kafkajs from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
+import pLimit from 'p-limit'
+import pRetry from 'p-retry'
 import { topicMissing } from '../missing-topic.ts'
 import type { GroupLag, Position, TopicSpec } from '../port.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaError } from './kafka-error.ts'
+
+/** Six seconds in all. */
+const PASSING_RETRY = { retries: 8, minTimeout: 100, maxTimeout: 1_000 }
 
 /** What a publisher must know of a topic. */
 export interface TopicFacts {
@@ -17,11 +22,17 @@ export interface Offsets {
   high: number
 }
 
-/** Everything that is asked of the cluster about topics, partitions and groups. */
+/**
+ * Everything that is asked of the cluster about topics, partitions and groups.
+ *
+ * Questions take turns: kafkajs 2.2.4 replaces all of its admin's metadata by the topics of one question, so that another
+ * topic's offsets, asked for at the same time, come without their partitions.
+ */
 export class KafkaTopics {
   readonly #connection: KafkaConnection
   readonly #replication: number
   readonly #facts = new Map<string, Promise<TopicFacts>>()
+  readonly #turns = pLimit(1)
 
   constructor(connection: KafkaConnection, replication: number) {
     this.#connection = connection
@@ -29,19 +40,20 @@ export class KafkaTopics {
   }
 
   async ensure(specs: TopicSpec[]): Promise<void> {
-    const admin = await this.#connection.admin()
     try {
-      const existing = new Set(await admin.listTopics())
-      const missing = specs.filter(({ name }) => !existing.has(name))
-      if (missing.length === 0) return
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: missing.map((spec) => ({
-          topic: spec.name,
-          numPartitions: spec.partitions,
-          replicationFactor: this.#replication,
-          configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
-        })),
+      await this.#ask(async (admin) => {
+        const existing = new Set(await admin.listTopics())
+        const missing = specs.filter(({ name }) => !existing.has(name))
+        if (missing.length === 0) return
+        await admin.createTopics({
+          waitForLeaders: true,
+          topics: missing.map((spec) => ({
+            topic: spec.name,
+            numPartitions: spec.partitions,
+            replicationFactor: this.#replication,
+            configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
+          })),
+        })
       })
     } catch (error) {
       throw kafkaError(error, specs.map(({ name }) => name).join(', '))
@@ -52,7 +64,7 @@ export class KafkaTopics {
   facts(topic: string): Promise<TopicFacts> {
     let facts = this.#facts.get(topic)
     if (facts === undefined) {
-      facts = this.#ask(topic).catch((error: unknown) => {
+      facts = this.#ask((admin) => askFacts(admin, topic)).catch((error: unknown) => {
         this.#facts.delete(topic)
         throw kafkaError(error, topic)
       })
@@ -64,9 +76,8 @@ export class KafkaTopics {
   /** First and end offset of every partition, by partition. */
   async offsets(topic: string): Promise<Map<number, Offsets>> {
     await this.facts(topic)
-    const admin = await this.#connection.admin()
     try {
-      const partitions = await admin.fetchTopicOffsets(topic)
+      const partitions = await this.#ask((admin) => admin.fetchTopicOffsets(topic))
       return new Map(
         partitions.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
       )
@@ -92,9 +103,8 @@ export class KafkaTopics {
 
   /** Committed offsets of a group by `<topic>/<partition>`; those without one are absent. */
   async committed(group: string, topics: string[]): Promise<Map<string, number>> {
-    const admin = await this.#connection.admin()
     try {
-      const answer = await admin.fetchOffsets({ groupId: group, topics })
+      const answer = await this.#ask((admin) => admin.fetchOffsets({ groupId: group, topics }))
       return new Map(
         answer.flatMap(({ topic, partitions }) =>
           partitions
@@ -109,9 +119,8 @@ export class KafkaTopics {
 
   async offsetsAt(topic: string, appended: number): Promise<Position[]> {
     await this.facts(topic)
-    const admin = await this.#connection.admin()
     try {
-      const answer = await admin.fetchTopicOffsetsByTimestamp(topic, appended)
+      const answer = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, appended))
       return answer
         .map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) }))
         .sort((a, b) => a.partition - b.partition)
@@ -120,19 +129,35 @@ export class KafkaTopics {
     }
   }
 
-  async #ask(topic: string): Promise<TopicFacts> {
+  async #ask<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = await this.#connection.admin()
-    if (!(await admin.listTopics()).includes(topic)) throw topicMissing(topic)
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [
-        { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] },
-      ],
+    return pRetry(() => this.#turns(() => ask(admin)), {
+      ...PASSING_RETRY,
+      shouldRetry: ({ error }) => isPassing(error),
+      // Asks for nothing, but kafkajs renews its metadata first, which it does not for a leader that moved.
+      onFailedAttempt: async ({ error }) => {
+        if (isPassing(error))
+          await this.#turns(() => admin.createTopics({ topics: [], waitForLeaders: false }))
+      },
     })
-    const limit = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')
-    return { partitions: topics[0]!.partitions.length, maxBytes: Number(limit?.configValue) }
   }
+}
+
+/** An answer that a healthy cluster gives for moments: a coordinator that loads, a leader that moved or was just made. */
+function isPassing(error: Error): boolean {
+  if (!(error instanceof kafkajs.KafkaJSProtocolError)) return false
+  return error.retriable && kafkaError(error, '').code === 'log_unreachable'
+}
+
+async function askFacts(admin: Admin, topic: string): Promise<TopicFacts> {
+  if (!(await admin.listTopics()).includes(topic)) throw topicMissing(topic)
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] }],
+  })
+  const limit = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')
+  return { partitions: topics[0]!.partitions.length, maxBytes: Number(limit?.configValue) }
 }
 
 /** Append time rules retention: with event time a replay of old recordings would be deleted while it runs. */

@@ -1,0 +1,92 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { isTimezone } from '../../domain/calendar.ts'
+import { type BacktestResult, runBacktest } from '../../train/backtest.ts'
+import { wholeNumber } from '../options.ts'
+import { createOutput, table } from '../output.ts'
+
+interface BacktestCommandOptions {
+  status: string[]
+  stations: string
+  weather?: string
+  timezone: string
+  trainUntil: number
+  testUntil?: number
+  horizons: number[]
+  carryMinutes?: number
+  out: string
+  json?: boolean
+}
+
+export function backtestCommand(): Command {
+  return new Command('backtest')
+    .description('Train on a recording up to a moment, score the forecasts of what came after it.')
+    .requiredOption('--status <parquet...>', 'status rows: ts_utc, station_id, bikes and what else is there')
+    .requiredOption('--stations <csv>', 'station table: station_id, lat, lon, capacity')
+    .option('--weather <parquet>', 'weather of the network: ts_utc, temp_C, precip_mm, wind_mps')
+    .requiredOption('--timezone <tz>', 'local calendar, an IANA zone', timezone)
+    .requiredOption('--train-until <ISO>', 'labels to train on end before it, the test begins at it', instant)
+    .option('--test-until <ISO>', 'end of the test, default the end of the recording', instant)
+    .addOption(
+      new Option('--horizons <minutes>', 'comma-separated').default([15, 60], '15,60').argParser(horizons),
+    )
+    .option('--carry-minutes <n>', 'carry an observation while it is at most this old', wholeNumber)
+    .requiredOption('--out <result.json>', 'where the scores go')
+    .option('--json', 'one JSON document on stdout instead of text')
+    .action(async (options: BacktestCommandOptions) => {
+      const output = createOutput({ json: options.json === true })
+      const progress = output.progress('backtest')
+      const result = await runBacktest({
+        ...options,
+        onProgress: ({ horizon, stage, share }) =>
+          progress.update(
+            Math.round(share * 1000),
+            1000,
+            horizon === null ? stage : `${horizon} min: ${stage}`,
+          ),
+      }).finally(() => progress.stop())
+      const partial = `${options.out}.partial`
+      await writeFile(partial, `${JSON.stringify(result, null, 2)}\n`)
+      await rename(partial, options.out)
+      output.result(result, (shown) => `${summary(shown)}\n${options.out} written`)
+    })
+}
+
+function summary({ horizons }: BacktestResult): string {
+  const share = (value: number): string => `${(value * 100).toFixed(1)} %`
+  return table(
+    ['horizon', 'rows', 'MAE', 'persistence', 'lift', 'RMSE', 'RMSE cut', 'stations worse', 'coverage 80'],
+    Object.values(horizons).map((scores) => [
+      `${scores.horizon_min} min`,
+      String(scores.n),
+      scores.mae_model.toFixed(4),
+      scores.mae_persistence.toFixed(4),
+      share(scores.lift),
+      scores.rmse_model.toFixed(4),
+      share(scores.rmse_cut),
+      share(scores.stations_worse),
+      share(scores.coverage_80),
+    ]),
+  )
+}
+
+function timezone(text: string): string {
+  if (!isTimezone(text)) throw new InvalidArgumentError(`needs an IANA timezone, got ${text}.`)
+  return text
+}
+
+function instant(text: string): number {
+  const utc = Date.parse(text)
+  if (!/^\d{4}-\d{2}-\d{2}(T.*(Z|[+-]\d{2}:\d{2}))?$/.test(text) || !Number.isFinite(utc))
+    throw new InvalidArgumentError(`needs a moment like 2026-01-31T07:00:00Z, got ${text}.`)
+  return utc
+}
+
+function horizons(text: string): number[] {
+  return text.split(',').map((part) => {
+    const minutes = wholeNumber(part)
+    if (minutes === 0 || minutes % 5 !== 0)
+      throw new InvalidArgumentError(`needs minutes that are multiples of 5, got ${part}.`)
+    return minutes
+  })
+}

@@ -1,0 +1,29 @@
+import { createRandom } from './random.ts'
+
+const DRAWS = 1000
+
+/** Interval of a ratio of sums over whole days, 5 % to 95 %: days are drawn with replacement, their rows stay together. */
+export interface RatioInterval {
+  low: number
+  high: number
+}
+
+/**
+ * `1 − Σ model / Σ persistence` over drawn days. Rows of one day depend on each other, so days are the units (Künsch
+ * 1989). Null with fewer than two days: one day says nothing of another.
+ */
+export function liftInterval(days: readonly { model: number; persistence: number }[]): RatioInterval | null {
+  if (days.length < 2) return null
+  const random = createRandom(1)
+  const lifts = Array.from({ length: DRAWS }, () => {
+    let model = 0
+    let persistence = 0
+    for (let draw = 0; draw < days.length; draw += 1) {
+      const day = days[Math.floor(random() * days.length)]!
+      model += day.model
+      persistence += day.persistence
+    }
+    return persistence > 0 ? 1 - model / persistence : 0
+  }).sort((a, b) => a - b)
+  return { low: lifts[Math.floor(0.05 * DRAWS)]!, high: lifts[Math.floor(0.95 * DRAWS)]! }
+}

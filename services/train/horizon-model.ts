@@ -1,0 +1,299 @@
+import { localHour } from '../domain/calendar.ts'
+import {
+  type Calibration,
+  ENSEMBLES,
+  type Ensemble,
+  type EnsembleOutputs,
+  fitCalibration,
+  type OutOfSampleRows,
+  type RowFacts,
+} from '../domain/forecasting/calibration.ts'
+import { activityClasses } from '../domain/forecasting/persistence-guard.ts'
+import {
+  buildProfile,
+  combineProfiles,
+  type Profile,
+  type ProfileSums,
+} from '../domain/forecasting/profile.ts'
+import { RICH_FEATURES } from '../domain/forecasting/rich-features.ts'
+import { binAt, NO_AGE, NO_COUNT } from '../domain/forecasting/station-grid.ts'
+import { VelocastError } from '../platform/errors.ts'
+import { type Ensembles, ensembleOutputs, trainEnsembles } from './ensembles.ts'
+import type { Features } from './gradient-boosting/features.ts'
+import type { BoostingOptions } from './gradient-boosting/options.ts'
+import {
+  daysOf,
+  joinRows,
+  judgedRows,
+  profileSums,
+  type RowSource,
+  type SampleRows,
+  trainingRows,
+} from './training-rows.ts'
+
+/** All that a forecast of one horizon needs: encoders, ensembles, calibration. */
+export interface HorizonModel {
+  horizonMinutes: number
+  /** Names of the input columns, a part of RICH_FEATURES in its order. */
+  features: readonly string[]
+  profile: Profile
+  sums: ProfileSums
+  ensembles: Ensembles
+  calibration: Calibration
+  facts: {
+    rows: number
+    outOfSampleRows: number
+    folds: number
+    rounds: Record<Ensemble, number>
+  }
+}
+
+export interface HorizonTraining {
+  source: RowSource
+  /** Grid rows; every label ends before `until`. */
+  span: { from: number; until: number }
+  /** Rows at most for the models that are kept, and for each of the fold's. */
+  maxRows: number
+  foldRows: number
+  folds: number
+  rounds: number
+  seed: number
+  threads: number
+  boosting?: Partial<BoostingOptions>
+  onProgress?: ((progress: { stage: string; share: number }) => void) | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** A span of fewer days says nothing of the single days of the week. */
+const WEEKDAY_DAYS = 21
+/** Rounds of the kept models: those of the folds, which had fewer rows, and some more. */
+const MORE_ROUNDS = 1.2
+
+/**
+ * Trains one horizon. The span's days are cut into blocks; for each block, models trained on the others predict it. On
+ * those predictions, which no model had seen, the calibration is learned and the rounds are chosen; then the models
+ * that are kept are trained on all rows. Throws `training_aborted`-like `request_invalid` when the span has too few days.
+ */
+export async function trainHorizon(training: HorizonTraining): Promise<HorizonModel> {
+  const { source, span, maxRows, foldRows, folds, rounds, seed, threads, onProgress, signal } = training
+  const features = featureNames(source, span)
+  const sums = profileSums(source, span)
+  const rowsThere = sums.count.reduce((sum, count) => sum + count, 0)
+  const blocks = dayBlocks(source, span, folds)
+  if (rowsThere === 0 || blocks.length < 2) {
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `training needs labels on at least 2 days for ${source.horizonMinutes} minutes, got ${blocks.length}`,
+    })
+  }
+  const steps = (blocks.length + 1) * ENSEMBLES.length
+  let step = 0
+  const report = (stage: string) => (progress: { ensemble: Ensemble; round: number; rounds: number }) => {
+    const place = step + ENSEMBLES.indexOf(progress.ensemble) + progress.round / progress.rounds
+    onProgress?.({ stage: `${stage}, ${progress.ensemble}`, share: place / steps })
+  }
+  const all = (value: number): Record<Ensemble, number> =>
+    Object.fromEntries(ENSEMBLES.map((name) => [name, value])) as Record<Ensemble, number>
+  const boosting = { seed, threads, signal, options: training.boosting ?? {} }
+
+  const held: { rows: SampleRows; outputs: EnsembleOutputs; best: Record<Ensemble, number> }[] = []
+  for (const [place, block] of blocks.entries()) {
+    const stride = Math.max(1, Math.ceil(rowsThere / foldRows))
+    const { train, judged } = foldOf(source, span, block, { sums, stride })
+    const both = columnsOf(joinRows([train, judged]), features)
+    const change = joined(train.change, judged.change)
+    const validation = Uint32Array.from(judged.change, (_, row) => train.rows + row)
+    const { models, bestRounds } = await trainEnsembles({
+      features: both,
+      change,
+      validation,
+      rounds: all(rounds),
+      ...boosting,
+      onProgress: report(`fold ${place + 1} of ${blocks.length}`),
+    })
+    held.push({
+      rows: judged,
+      outputs: ensembleOutputs(models, columnsOf(judged, features)),
+      best: bestRounds,
+    })
+    step += ENSEMBLES.length
+  }
+  const outOfSample = outOfSampleRows(source, held)
+  const calibration = fitCalibration(outOfSample, activityClasses(stationMoves(sums)))
+
+  const chosen = all(1)
+  for (const name of ENSEMBLES) {
+    const weight = held.reduce((sum, { rows }) => sum + rows.rows, 0)
+    const mean = held.reduce((sum, { rows, best }) => sum + best[name] * rows.rows, 0) / weight
+    chosen[name] = Math.max(1, Math.round(mean * MORE_ROUNDS))
+  }
+  const kept = trainingRows(source, span, { sums, stride: Math.max(1, Math.ceil(rowsThere / maxRows)) })
+  const { models } = await trainEnsembles({
+    features: columnsOf(kept, features),
+    change: kept.change,
+    rounds: chosen,
+    ...boosting,
+    onProgress: report('kept models'),
+  })
+  return {
+    horizonMinutes: source.horizonMinutes,
+    features,
+    profile: buildProfile(sums, source.neighbourhood.nearest),
+    sums,
+    ensembles: models,
+    calibration,
+    facts: {
+      rows: kept.rows,
+      outOfSampleRows: outOfSample.change.length,
+      folds: blocks.length,
+      rounds: chosen,
+    },
+  }
+}
+
+/** Columns of the chosen features, for the trainer. */
+export function columnsOf(rows: SampleRows, names: readonly string[]): Features {
+  const width = RICH_FEATURES.length
+  const columns = names.map((name) => {
+    const place = RICH_FEATURES.indexOf(name)
+    const column = new Float32Array(rows.rows)
+    for (let row = 0; row < rows.rows; row += 1) column[row] = rows.values[row * width + place]!
+    return column
+  })
+  return { layout: 'columns', columns }
+}
+
+/** What the calibration needs of sample rows besides the ensembles' outputs. */
+export function factsOf({ grid, timezone }: RowSource, rows: SampleRows): RowFacts {
+  const width = RICH_FEATURES.length
+  const column = (name: string): Float32Array => {
+    const place = RICH_FEATURES.indexOf(name)
+    return Float32Array.from(rows.change, (_, row) => rows.values[row * width + place]!)
+  }
+  return {
+    station: rows.station,
+    hour: Uint8Array.from(rows.bin, (bin) => localHour({ utc: binAt(grid, bin), timezone })),
+    bikes: column('bikes'),
+    docks: column('docks'),
+    capacity: column('capacity'),
+  }
+}
+
+/** Docks at T + h, NaN where unknown. */
+export function docksThen({ grid, horizonMinutes }: RowSource, rows: SampleRows): Float32Array {
+  return Float32Array.from(rows.bin, (bin, row) => {
+    const cell = (bin + horizonMinutes / 5) * grid.stations + rows.station[row]!
+    const docks = grid.docks[cell]!
+    return grid.age[cell] === NO_AGE || docks === NO_COUNT ? Number.NaN : docks
+  })
+}
+
+/** A short span would teach the single days it has: the day of the week is left out of it, and so is absent weather. */
+function featureNames(source: RowSource, span: { from: number; until: number }): string[] {
+  const days = daysOf(source, span).length
+  const left = new Set<string>(LEFT_OUT)
+  if (days < WEEKDAY_DAYS) left.add('day_of_week')
+  if (source.grid.weather === null) for (const name of ['temp_C', 'precip_mm', 'wind_mps']) left.add(name)
+  return RICH_FEATURES.filter((name) => !left.has(name))
+}
+/** Means over the whole network memorise single days: they made out-of-sample errors larger on both recorded cities. */
+const LEFT_OUT = ['network_change_15', 'network_change_60'] as const
+
+/** Blocks of whole local days with about equally many labelled bins; at most `folds`. */
+export function dayBlocks(
+  source: RowSource,
+  span: { from: number; until: number },
+  folds: number,
+): { from: number; until: number }[] {
+  const { grid, frozen } = source
+  const weights = daysOf(source, span).map((day) => {
+    let bins = 0
+    for (let row = day.from; row < day.until; row += 1) {
+      if (frozen[row] === 1) continue
+      const first = row * grid.stations
+      if (grid.age.subarray(first, first + grid.stations).some((age) => age !== NO_AGE)) bins += 1
+    }
+    return { ...day, bins }
+  })
+  const total = weights.reduce((sum, { bins }) => sum + bins, 0)
+  const blocks: { from: number; until: number }[] = []
+  let taken = 0
+  for (const day of weights) {
+    const place = Math.min(folds - 1, Math.floor(((taken + day.bins / 2) / Math.max(1, total)) * folds))
+    taken += day.bins
+    while (blocks.length <= place) blocks.push({ from: day.from, until: day.from })
+    blocks[place]!.until = day.until
+  }
+  return blocks.filter(({ from, until }) =>
+    weights.some((day) => day.from >= from && day.until <= until && day.bins > 0),
+  )
+}
+
+/** Rows of one fold: trained on outside of the block, with profiles that know nothing of it; judged inside of it. */
+function foldOf(
+  source: RowSource,
+  span: { from: number; until: number },
+  block: { from: number; until: number },
+  { sums, stride }: { sums: ProfileSums; stride: number },
+): { train: SampleRows; judged: SampleRows } {
+  const horizonBins = source.horizonMinutes / 5
+  const others = {
+    stations: sums.stations,
+    count: sums.count.slice(),
+    change: sums.change.slice(),
+    moves: sums.moves.slice(),
+    level: sums.level.slice(),
+  }
+  const reached = {
+    from: Math.max(span.from, block.from - horizonBins),
+    until: Math.min(span.until, block.until + horizonBins),
+  }
+  combineProfiles(others, profileSums(source, reached), -1)
+  const train = joinRows([
+    trainingRows(source, { from: span.from, until: block.from }, { sums: others, stride }),
+    trainingRows(source, { from: block.until, until: span.until }, { sums: others, stride }),
+  ])
+  const judged = judgedRows(
+    source,
+    { from: block.from, until: Math.min(block.until, span.until - horizonBins) },
+    { profile: buildProfile(others, source.neighbourhood.nearest), stride, skipFrozen: true },
+  )
+  return { train, judged }
+}
+
+function outOfSampleRows(
+  source: RowSource,
+  held: readonly { rows: SampleRows; outputs: EnsembleOutputs }[],
+): OutOfSampleRows {
+  const rows = joinRows(held.map(({ rows }) => rows))
+  const outputs = Object.fromEntries(
+    ENSEMBLES.map((name) => [name, joined(...held.map(({ outputs }) => outputs[name]))]),
+  ) as unknown as EnsembleOutputs
+  return { ...factsOf(source, rows), outputs, change: rows.change, docksThen: docksThen(source, rows) }
+}
+
+/** Mean |change| of each station; 0 without a row. */
+function stationMoves({ stations, count, moves }: ProfileSums): Float64Array {
+  const slots = count.length / stations
+  const means = new Float64Array(stations)
+  for (let station = 0; station < stations; station += 1) {
+    let rows = 0
+    let sum = 0
+    for (let slot = 0; slot < slots; slot += 1) {
+      rows += count[station * slots + slot]!
+      sum += moves[station * slots + slot]!
+    }
+    means[station] = rows > 0 ? sum / rows : 0
+  }
+  return means
+}
+
+function joined(...parts: Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises'
+import { BIN_MS, floorBin } from '../domain/bin.ts'
+import { emptyGrid, emptyWeather, NO_COUNT, type StationGrid } from '../domain/forecasting/station-grid.ts'
+import type { StationPlace } from '../domain/forecasting/station-place.ts'
+import { LARGEST_COUNT } from '../domain/slot.ts'
+import { VelocastError } from '../platform/errors.ts'
+import { type DuckDb, openDuckDb, readParquetSql } from '../platform/parquet/duckdb.ts'
+import { parseCsv } from './csv.ts'
+
+export interface Recording {
+  grid: StationGrid
+  /** In the grid's order: by id. */
+  stations: StationPlace[]
+  /** Rows read, and those left out by reason. */
+  rows: { read: number; dropped: Record<string, number> }
+  /** False where renting and returning only say bikes > 0 and docks > 0. */
+  serviceFlags: boolean
+}
+
+export interface RecordingOptions {
+  status: readonly string[]
+  stations: string
+  weather?: string | undefined
+  /** Bins from here on, epoch ms; all where absent. */
+  from?: number | undefined
+  until?: number | undefined
+  memoryMegabytes?: number
+}
+
+const COUNTS = ['bikes', 'docks', 'mechanical', 'ebike', 'capacity'] as const
+const WEATHER = ['temp_C', 'precip_mm', 'wind_mps'] as const
+
+/**
+ * Status Parquet and a station table as a grid: of each station and bin the observation with the greatest (ts_utc,
+ * fetched_utc). Nothing is carried yet. Streams the rows: memory is the grid's. Throws `replay_unreadable` for a file
+ * without ts_utc, station_id or bikes, `replay_empty` without rows.
+ */
+export async function readRecording(options: RecordingOptions): Promise<Recording> {
+  const database = await openDuckDb({ memoryMegabytes: options.memoryMegabytes ?? 256 })
+  try {
+    return await read(database, options)
+  } catch (cause) {
+    if (cause instanceof VelocastError) throw cause
+    const message = `recording cannot be read: ${cause instanceof Error ? cause.message : cause}`
+    throw new VelocastError({ code: 'replay_unreadable', message, cause })
+  } finally {
+    await database.close()
+  }
+}
+
+async function read(database: DuckDb, options: RecordingOptions): Promise<Recording> {
+  const source = readParquetSql(options.status)
+  const known = new Set(
+    (await database.rows(`DESCRIBE SELECT * FROM ${source}`)).map((row) => row.column_name as string),
+  )
+  for (const name of ['ts_utc', 'station_id', 'bikes']) {
+    if (known.has(name)) continue
+    const message = `recording must have a column ${name}: ${options.status.join(', ')}`
+    throw new VelocastError({ code: 'replay_unreadable', message })
+  }
+  const column = (name: string, otherwise: string): string => (known.has(name) ? name : otherwise)
+  const limits = [
+    options.from === undefined ? '' : ` AND epoch_ms(ts_utc) >= ${options.from}`,
+    options.until === undefined ? '' : ` AND epoch_ms(ts_utc) < ${options.until}`,
+  ].join('')
+  const where = `WHERE ts_utc IS NOT NULL AND station_id IS NOT NULL${limits}`
+  const renting = column('is_renting', 'true')
+  const returning = column('is_returning', 'true')
+  const [facts] = await database.rows(`
+    SELECT count(*) AS n, min(epoch_ms(ts_utc))::BIGINT AS first, max(epoch_ms(ts_utc))::BIGINT AS last,
+      count(*) FILTER (bikes = 0) AS empty,
+      count(*) FILTER (${renting} IS DISTINCT FROM (bikes > 0)) AS unlike,
+      count(*) FILTER (${returning} IS DISTINCT FROM (${column('docks', 'NULL')} > 0)) AS unlike_return
+    FROM ${source} ${where}`)
+  const { n = 0, first, last, empty, unlike, unlike_return } = facts as Record<string, number | null>
+  if (!n || first == null || last == null) {
+    const message = `recording must have a row in the span asked for: ${options.status.join(', ')}`
+    throw new VelocastError({ code: 'replay_empty', message })
+  }
+  const serviceFlags = !(empty! > 0 && unlike === 0 && unlike_return === 0)
+  const table = parseCsv(await readFile(options.stations, 'utf8'))
+  await database.run(
+    `CREATE TEMP TABLE station AS SELECT id, (row_number() OVER (ORDER BY id) - 1)::INTEGER AS place
+      FROM (SELECT DISTINCT station_id AS id FROM ${source} ${where})`,
+  )
+  const ids = (await database.rows('SELECT id FROM station ORDER BY place')).map((row) => row.id as string)
+  const start = floorBin(first)
+  const grid = emptyGrid({
+    start,
+    bins: Math.round((floorBin(last) - start) / BIN_MS) + 1,
+    stations: ids.length,
+  })
+  const weathered = WEATHER.some((name) => known.has(name))
+  if (weathered) grid.weather = emptyWeather(grid.bins)
+  const flags = serviceFlags ? `coalesce(${renting}, true) AND coalesce(${returning}, true)` : 'true'
+  const text = known.has('status')
+    ? `coalesce(upper(status) NOT IN ('CLOSED', 'OUT_OF_SERVICE', 'MAINTENANCE', 'PLANNED'), true)`
+    : 'true'
+  const fetched = known.has('fetched_utc') ? 'epoch_ms(fetched_utc)::DOUBLE' : '0::DOUBLE'
+  const dropped: Record<string, number> = { bikes_missing: 0, superseded: 0, count_out_of_range: 0 }
+  const fetchedAt = known.has('fetched_utc') ? new Float64Array(grid.age.length) : null
+  const sql = `SELECT place, epoch_ms(ts_utc)::DOUBLE, ${fetched},
+      (coalesce(${column('is_installed', 'true')}, true) AND ${flags} AND ${text}),
+      ${COUNTS.map((name) => `coalesce(${column(name, 'NULL')}, -1)::INTEGER`).join(', ')},
+      ${WEATHER.map((name) => `${column(name, 'NULL')}::DOUBLE`).join(', ')}
+    FROM ${source} JOIN station ON id = station_id ${where}`
+  await database.stream(sql, (columns, rows) => {
+    for (let at = 0; at < rows; at += 1) {
+      const bikes = columns[4]![at] as number
+      if (bikes < 0) {
+        dropped.bikes_missing! += 1
+        continue
+      }
+      if (bikes > LARGEST_COUNT) {
+        dropped.count_out_of_range! += 1
+        continue
+      }
+      const time = columns[1]![at] as number
+      const bin = Math.floor((time - start) / BIN_MS)
+      const cell = bin * ids.length + (columns[0]![at] as number)
+      const age = Math.max(1, Math.ceil((start + (bin + 1) * BIN_MS - time) / 1000))
+      const fetch = columns[2]![at] as number
+      if (grid.bikes[cell] !== NO_COUNT) {
+        dropped.superseded! += 1
+        if (age > grid.age[cell]! || (age === grid.age[cell] && fetch < (fetchedAt?.[cell] ?? 0))) continue
+      }
+      grid.age[cell] = age
+      if (fetchedAt !== null) fetchedAt[cell] = fetch
+      grid.service[cell] = columns[3]![at] === true ? 1 : 0
+      COUNTS.forEach((name, place) => {
+        grid[name][cell] = columns[4 + place]![at] as number
+      })
+      if (grid.weather === null) continue
+      for (const [place, name] of WEATHER.entries()) {
+        const value = columns[9 + place]![at] as number | null
+        if (value !== null) grid.weather[name][bin] = value
+      }
+    }
+  })
+  if (options.weather !== undefined) await readWeather(database, options.weather, grid)
+  const rowOf = new Map(table.map((row) => [row.station_id, row]))
+  const stations = ids.map((id): StationPlace => {
+    const row = rowOf.get(id)
+    const number = (text: string | undefined): number | null =>
+      text === undefined || text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
+    return { id, lat: number(row?.lat), lon: number(row?.lon), capacity: number(row?.capacity) }
+  })
+  return { grid, stations, rows: { read: n, dropped }, serviceFlags }
+}
+
+/** Hourly or finer weather of the whole network (ts_utc, temp_C, precip_mm, wind_mps): the last known at most 2 h old. */
+async function readWeather(database: DuckDb, path: string, grid: StationGrid): Promise<void> {
+  grid.weather = emptyWeather(grid.bins)
+  const weather = grid.weather
+  const rows = await database.rows(
+    `SELECT epoch_ms(ts_utc)::BIGINT AS utc, avg(temp_C)::DOUBLE AS temp_C, avg(precip_mm)::DOUBLE AS precip_mm,
+      avg(wind_mps)::DOUBLE AS wind_mps FROM ${readParquetSql([path])} GROUP BY 1 ORDER BY 1`,
+  )
+  let next = 0
+  for (let bin = 0; bin < grid.bins; bin += 1) {
+    const utc = grid.start + bin * BIN_MS
+    while (next < rows.length && (rows[next]!.utc as number) <= utc) next += 1
+    const row = rows[next - 1]
+    if (row === undefined || utc - (row.utc as number) > 24 * BIN_MS) continue
+    for (const name of WEATHER) weather[name][bin] = (row[name] as number | null) ?? Number.NaN
+  }
+}
