@@ -74,10 +74,12 @@ export function startMembers({
     async finish(directory) {
       await ended(members.filter(({ service }) => service === 'ingest'))
       for (const reader of READERS) {
-        const [first, ...others] = members.filter(({ service }) => service === reader)
-        // One is left with every partition, so that it finishes them all.
-        for (const member of others) await gone(member, 'SIGTERM')
-        if (first !== undefined) await ended([first])
+        // One alone, with every partition and no other to share them with, finishes them all.
+        for (const member of members.filter(({ service }) => service === reader))
+          await gone(member, 'SIGTERM')
+        const last = start(reader)
+        await last.process.started
+        await ended([last])
       }
       members.length = 0
       const stateFile = join(directory, 'state.json')

@@ -110,6 +110,20 @@ describe('pace of a replay', () => {
     expect(log.asked).toBe(0)
   })
 
+  test.each([
+    ['a poll that is late by hours', [0, 1, 2, -40, 3]],
+    ['a gap of hours', [0, 1, 2, 60, 61]],
+  ])('%s never waits for a sink that can pass it only once the next poll has come', async (_name, bins) => {
+    const log = new Groups()
+    const pace = new ReplayPace({ log })
+    for (const [polls, bin] of bins.entries()) {
+      log.pass(polls)
+      log.committed.sink = Math.max(0, polls - 3) * 10
+      expect(await pace.mayPublish(bin * BIN)).toBe(true)
+      log.publish(pace, bin * BIN)
+    }
+  })
+
   test('never lets a poll go more than 12 bins ahead, whatever the polls and the groups do', async () => {
     const step = fc.record({
       // Mostly forward, some gaps, some late polls.
@@ -132,7 +146,8 @@ describe('pace of a replay', () => {
             const behind = bins.slice(handled).filter((other) => other !== newest)
             for (const other of behind) expect(bin - other).toBeLessThanOrEqual(12)
             log.publish(pace, bin * BIN)
-            bins.push(bin)
+            // A late poll counts for the newest bin: what is after it lets the sink pass it.
+            bins.push(Math.max(bin, newest ?? 0))
           }
         }
         log.pass(bins.length)
