@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/service.ts'
 
 /** How long a stop may take before it is cut short; a pod's grace period must be longer. */
-export const DRAIN_MS = 25_000
+const DRAIN_MS = 25_000
 
 export interface RunServicesOptions {
   /** In the order of starting: consumers first, sources last. Drained in the reverse order. */

@@ -14,7 +14,7 @@ export interface ProbabilityScores {
   persistence_climatology: ProbabilityScore
 }
 
-export interface HourScore {
+interface HourScore {
   hour: number
   n: number
   mae_model: number

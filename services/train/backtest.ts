@@ -53,7 +53,7 @@ export interface BacktestProgress {
   share: number
 }
 
-export interface HorizonResult extends HorizonScores {
+interface HorizonResult extends HorizonScores {
   horizon_min: number
   training: {
     seconds: number

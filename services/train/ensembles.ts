@@ -26,7 +26,7 @@ const BOOSTING = {
 
 const PATIENCE = 25
 
-export interface EnsembleProgress {
+interface EnsembleProgress {
   ensemble: Ensemble
   round: number
   rounds: number

@@ -72,7 +72,7 @@ const MORE_ROUNDS = 1.2
 /**
  * Trains one horizon. The span's days are cut into blocks; for each block, models trained on the others predict it. On
  * those predictions, which no model had seen, the calibration is learned and the rounds are chosen; then the models
- * that are kept are trained on all rows. Throws `training_aborted`-like `request_invalid` when the span has too few days.
+ * that are kept are trained on all rows. Throws `request_invalid` when the span has no label or fewer than two days with any.
  */
 export async function trainHorizon(training: HorizonTraining): Promise<HorizonModel> {
   const { source, span, maxRows, foldRows, folds, rounds, seed, threads, onProgress, signal } = training
@@ -200,7 +200,7 @@ function featureNames(source: RowSource, span: { from: number; until: number }):
 const LEFT_OUT = ['network_change_15', 'network_change_60'] as const
 
 /** Blocks of whole local days with about equally many labelled bins; at most `folds`. */
-export function dayBlocks(
+function dayBlocks(
   source: RowSource,
   span: { from: number; until: number },
   folds: number,

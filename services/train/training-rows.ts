@@ -66,12 +66,14 @@ export function trainingRows(
   span: { from: number; until: number },
   { sums, stride }: { sums: ProfileSums; stride: number },
 ): SampleRows {
+  const horizonBins = source.horizonMinutes / 5
   const days = daysOf(source, span)
-  const builder = new RowBuilder(source, span.until - source.horizonMinutes / 5)
+  const builder = new RowBuilder(source, span.until - horizonBins)
   days.forEach(({ from, until }, place) => {
+    // Labels that begin or end in the day.
     const own = profileSums(source, {
-      from,
-      until: Math.min(until + source.horizonMinutes / 5, span.until),
+      from: Math.max(span.from, from - horizonBins),
+      until: Math.min(until + horizonBins, span.until),
     })
     const others = copyOf(sums)
     combineProfiles(others, own, -1)

@@ -30,6 +30,7 @@ export const forecast: Benchmark = {
     const tbin = window.newestBin!
     const features = await timed({
       runs,
+      clock: 'processor',
       work: () => {
         for (const ring of rings) {
           const { window: past } = readWindow({ ring, tbin, lags: LAGS })
@@ -56,7 +57,10 @@ export const forecast: Benchmark = {
     })
     await inference.close()
     return [
-      figure(`${CORE_FEATURES.length} core features of 1,500 stations from their windows`, features),
+      figure(
+        `${CORE_FEATURES.length} core features of 1,500 stations from their windows, processor time`,
+        features,
+      ),
       figure('persistence model, batch of 1,500, to its thread and back', batch),
       ...(await lookUps([...window.packed().keys()], runs)),
     ]

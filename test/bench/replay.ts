@@ -26,7 +26,7 @@ export const replay: Benchmark = {
   name: 'replay',
   async run({ quick, directory }) {
     const simulated = join(directory, 'recording')
-    await writeRecording({ polls: cityPolls({ polls: quick ? 30 : 300 }), directory: simulated })
+    await writeRecording({ polls: cityPolls({ polls: quick ? 30 : 150 }), directory: simulated })
     const sources: Source[] = [
       {
         name: 'a simulated city of 1,500 stations, a poll a minute',
@@ -97,5 +97,6 @@ async function run(
     seconds: number
     polls: number
   }
+  process.stderr.write(`replayed ${system} in ${(whole / 1000).toFixed(1)} s\n`)
   return `${rate(rows, seconds * 1000)} while polls came (${polls} polls, ${rows} rows); ${rate(rows, whole)} from start to exit, ${rate(rows, cpu)} of processor time`
 }

@@ -58,5 +58,5 @@ test(
     expect(allSteps().filter(({ service, step }) => !reached.has(`${service} ${step}`))).toEqual([])
     expect(kills.length).toBeGreaterThanOrEqual(KILLS)
   },
-  FULL ? 3_600_000 : 400_000,
+  FULL ? 3_600_000 : 600_000,
 )

@@ -65,6 +65,10 @@ const READERS: Record<ReaderName, () => Service> = {
   monitor: () => createMonitorService(platform, { fault: faultOf('monitor'), artefactIntervalMs: 0 }),
 }
 
+// Its input ends with the test that started it: then nobody waits for it any more.
+process.stdin.on('end', () => process.exit(1)).resume()
+if ('unref' in process.stdin) (process.stdin as { unref(): void }).unref()
+
 await prepareTopics(platform)
 const readers = (['monitor', 'sink', 'forecast', 'windows'] as const)
   .filter((name) => plan.services.includes(name))
@@ -103,13 +107,9 @@ await runServices({
 
 function toldToFinish(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const end = (): void => {
-      process.stdin.destroy()
-      resolve()
-    }
-    signal.addEventListener('abort', end, { once: true })
+    signal.addEventListener('abort', () => resolve(), { once: true })
     process.stdin.on('data', (chunk) => {
-      if (String(chunk).includes('finish')) end()
+      if (String(chunk).includes('finish')) resolve()
     })
   })
 }

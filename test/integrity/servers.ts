@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
 import { type GcsServer, startGcs } from '../stack/gcs.ts'
@@ -50,7 +50,8 @@ export async function startServers(): Promise<Servers> {
       for (const file of files) {
         const destination = join(directory, file.name)
         mkdirSync(dirname(destination), { recursive: true })
-        await file.download({ destination })
+        const [bytes] = await file.download()
+        writeFileSync(destination, bytes)
       }
     },
     async stop() {

@@ -64,7 +64,7 @@ export interface CalibratedRow {
 }
 
 /** The score of the distribution: both robust ensembles alike. Their mean moves only where one of them is sure. */
-export function scoreOf(outputs: EnsembleOutputs, row: number): number {
+function scoreOf(outputs: EnsembleOutputs, row: number): number {
   return (outputs.robust[row]! + outputs.absolute[row]!) / 2
 }
 

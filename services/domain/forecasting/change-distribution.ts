@@ -1,7 +1,7 @@
 /** Largest change that is told apart; what is beyond counts as this. */
-export const LARGEST_CHANGE = 40
+const LARGEST_CHANGE = 40
 /** Values of a histogram: −LARGEST_CHANGE..LARGEST_CHANGE. */
-export const CHANGE_VALUES = 2 * LARGEST_CHANGE + 1
+const CHANGE_VALUES = 2 * LARGEST_CHANGE + 1
 
 /** Shares of the rows at which the score's bins end: fine in both tails, where most of the movement is. */
 const SCORE_LEVELS = [
@@ -127,7 +127,7 @@ function placeOf(change: number): number {
 }
 
 /** Number of edges below or at the value. */
-export function binOf(edges: readonly number[], value: number): number {
+function binOf(edges: readonly number[], value: number): number {
   let from = 0
   let until = edges.length
   while (from < until) {

@@ -7,7 +7,7 @@ export const NEIGHBOURS = 6
 const EARTH_KM = 6371.0088
 
 /** Great-circle distance in km (haversine). */
-export function distanceKm(a: { lat: number; lon: number }, b: { lat: number; lon: number }): number {
+function distanceKm(a: { lat: number; lon: number }, b: { lat: number; lon: number }): number {
   const radians = Math.PI / 180
   const half =
     Math.sin(((b.lat - a.lat) * radians) / 2) ** 2 +

@@ -54,7 +54,7 @@ export const RICH_FEATURES: readonly string[] = [
 ]
 
 /** What training froze: of the stations in the grid's order, for one horizon. */
-export interface FeatureEncoders {
+interface FeatureEncoders {
   horizonMinutes: number
   places: readonly StationPlace[]
   neighbourhood: Neighbourhood

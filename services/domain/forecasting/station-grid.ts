@@ -64,11 +64,6 @@ export function rowAt(grid: StationGrid, utc: number): number {
   return Math.floor((utc - grid.start) / BIN_MS)
 }
 
-/** Bins by which a cell's observation was carried: 0 for one of its own. */
-export function carriedBins(age: number): number {
-  return Math.floor((age - 1) / 300)
-}
-
 /**
  * Carries each observation into the empty bins after it while it is at most `minutes` old at that bin's end: a feed that
  * is polled every ten minutes has empty bins between. Changes the grid; do it once.

@@ -1,7 +1,7 @@
 import type { StationGrid } from './station-grid.ts'
 
 /** Bins of a window: T−48..T. */
-export const WINDOW_LAGS = 48
+const WINDOW_LAGS = 48
 /** Lags of `bikes`, in bins of 5 minutes, exact in time. */
 export const CHANGE_LAGS = [1, 2, 3, 6, 9, 12, 18, 24, 36, 48] as const
 export const MEAN_BINS = [3, 6, 12, 24, 48] as const

@@ -30,7 +30,7 @@ interface PublishedBin {
  * bin's last record; the forecasts, when they have committed the window updates that were there once the windows had
  * passed it. The sink, which commits by the hour, may be 12 bins further behind. The newest bin never holds the next
  * one up: only its successor closes it. Neither does what only a later poll lets the sink pass: a late poll counts for
- * the newest bin, and a gap in the recording as one bin. A group without a commit counts as at the beginning.
+ * the newest bin, and the sink's distance is in bins that have polls, for a jump of event time is one to it. A group without a commit counts as at the beginning.
  * Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD.
  */
 export class ReplayPace {
@@ -81,12 +81,13 @@ export class ReplayPace {
 
   #allows(bin: number): boolean {
     this.#slowest = null
-    const following = (this.#bins.at(-1)?.bin ?? bin) + BIN_MS
-    for (const published of this.#bins.slice(0, -1)) {
-      const slow = published.behind.find((group) => {
-        const reached = group === 'sink' ? Math.min(bin, following) : bin
-        return (reached - published.bin) / BIN_MS > this.#binsAhead + (COMMIT_SPAN[group] ?? 0)
-      })
+    for (const [place, published] of this.#bins.slice(0, -1).entries()) {
+      const ahead = (bin - published.bin) / BIN_MS
+      const slow = published.behind.find(
+        (group) =>
+          (group === 'sink' ? Math.min(ahead, this.#bins.length - place) : ahead) >
+          this.#binsAhead + (COMMIT_SPAN[group] ?? 0),
+      )
       if (slow === undefined) continue
       this.#slowest = slow
       return false

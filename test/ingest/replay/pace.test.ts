@@ -111,18 +111,22 @@ describe('pace of a replay', () => {
   })
 
   test.each([
-    ['a poll that is late by hours', [0, 1, 2, -40, 3]],
-    ['a gap of hours', [0, 1, 2, 60, 61]],
-  ])('%s never waits for a sink that can pass it only once the next poll has come', async (_name, bins) => {
-    const log = new Groups()
-    const pace = new ReplayPace({ log })
-    for (const [polls, bin] of bins.entries()) {
-      log.pass(polls)
-      log.committed.sink = Math.max(0, polls - 3) * 10
-      expect(await pace.mayPublish(bin * BIN)).toBe(true)
-      log.publish(pace, bin * BIN)
-    }
-  })
+    ['a poll that is late by hours', [0, 1, 2, -40, 3], [0, 0, 0, 0, 0]],
+    ['a gap of hours', [0, 1, 2, 60, 61], [0, 0, 0, 0, 3]],
+    ['a feed that begins with what is hours old', [-40, 0, 1, 2], [0, 0, 0, 0]],
+  ])(
+    '%s never waits for a sink that can pass it only once the next poll has come',
+    async (_name, bins, passed) => {
+      const log = new Groups()
+      const pace = new ReplayPace({ log })
+      for (const [polls, bin] of bins.entries()) {
+        log.pass(polls)
+        log.committed.sink = passed[polls]! * 10
+        expect(await pace.mayPublish(bin * BIN)).toBe(true)
+        log.publish(pace, bin * BIN)
+      }
+    },
+  )
 
   test('never lets a poll go more than 12 bins ahead, whatever the polls and the groups do', async () => {
     const step = fc.record({
