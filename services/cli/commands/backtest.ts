@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { isTimezone } from '../../domain/calendar.ts'
 import { type BacktestResult, runBacktest } from '../../train/backtest.ts'
+import { backtestReport } from '../../train/backtest-report.ts'
 import { wholeNumber } from '../options.ts'
 import { createOutput, table } from '../output.ts'
 
@@ -45,11 +46,18 @@ export function backtestCommand(): Command {
             horizon === null ? stage : `${horizon} min: ${stage}`,
           ),
       }).finally(() => progress.stop())
-      const partial = `${options.out}.partial`
-      await writeFile(partial, `${JSON.stringify(result, null, 2)}\n`)
-      await rename(partial, options.out)
-      output.result(result, (shown) => `${summary(shown)}\n${options.out} written`)
+      const report = `${options.out.replace(/\.json$/, '')}.html`
+      await writeWhole(options.out, `${JSON.stringify(result, null, 2)}\n`)
+      await writeWhole(report, backtestReport(result))
+      output.result(result, (shown) => `${summary(shown)}\nwritten: ${options.out}, ${report}`)
     })
+}
+
+/** A reader never sees half of a file. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const partial = `${path}.partial`
+  await writeFile(partial, text)
+  await rename(partial, path)
 }
 
 function summary({ horizons }: BacktestResult): string {
