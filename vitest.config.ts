@@ -14,8 +14,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...SERVERS, ...BROWSER, ...INTEGRITY],
           testTimeout: 30_000,
-          // Half of the time would go into loading the same modules anew for each file.
+          // Half of the time would go into loading the same modules anew for each file, and by default one core is left idle.
           isolate: false,
+          maxWorkers: '100%',
         },
       },
       {

@@ -30,7 +30,8 @@ interface PublishedBin {
  * bin's last record; the forecasts, when they have committed the window updates that were there once the windows had
  * passed it. The sink, which commits by the hour, may be 12 bins further behind. The newest bin never holds the next
  * one up: only its successor closes it. Neither does what only a later poll lets the sink pass: a late poll counts for
- * the newest bin, and the sink's distance is in bins that have polls, for a jump of event time is one to it. A group without a commit counts as at the beginning.
+ * the newest bin, and the distance to the sink is in bins that have polls, for a jump of event time is one to it. A
+ * group without a commit counts as at the beginning.
  * Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD.
  */
 export class ReplayPace {
