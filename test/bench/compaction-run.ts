@@ -49,7 +49,7 @@ async function copyDay(): Promise<{ rows: number }> {
   const database = await openDuckDb({ directory, memoryMegabytes: 1024 })
   const days = (Date.parse(to) - Date.parse(from)) / DAY_MS
   const moved = OBSERVATION_COLUMNS.map(({ name, type }) =>
-    type === 'timestamp' ? `"${name}" + INTERVAL ${days} DAY` : `"${name}"`,
+    type === 'timestamp' ? `"${name}" + INTERVAL (${days}) DAY` : `"${name}"`,
   )
   await objects.download(dailyPath(CITY, from), join(directory, 'from.parquet'))
   await createObservationTable(database)

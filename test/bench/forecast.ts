@@ -31,6 +31,7 @@ export const forecast: Benchmark = {
     const features = await timed({
       runs,
       clock: 'processor',
+      repeat: 5,
       work: () => {
         for (const ring of rings) {
           const { window: past } = readWindow({ ring, tbin, lags: LAGS })

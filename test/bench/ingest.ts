@@ -11,18 +11,20 @@ export const ingest: Benchmark = {
     const [poll] = cityPolls({ polls: 1 })
     const body = Buffer.from(JSON.stringify(poll!.status))
     const times = await timed({
-      runs: quick ? 10 : 100,
-      warm: 20,
+      runs: quick ? 3 : 30,
+      warm: 2,
       clock: 'processor',
+      repeat: 10,
       work: () => {
         createHash('sha256').update(body).digest('hex')
         return parseStatus(readJson(body))
       },
     })
     const enriched = await timed({
-      runs: quick ? 10 : 100,
-      warm: 20,
+      runs: quick ? 3 : 30,
+      warm: 2,
       clock: 'processor',
+      repeat: 10,
       work: () => observationsOf(poll!),
     })
     return [

@@ -34,6 +34,11 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
+/** One process keeps its look-ups in memory: a start after the last poll has none before the next one comes. */
+function durable(contents: Found['contents']): Found['contents'] {
+  return Object.fromEntries(Object.entries(contents).filter(([path]) => !path.startsWith('look-up ')))
+}
+
 test('a run that nothing befalls holds all that was sent, once', () => {
   expect(recordings.systems).toHaveLength(12)
   expect(whole.daily.length).toBeGreaterThan(2_000)
@@ -50,7 +55,11 @@ test(
       const data = join(directory, `campaign-${campaign}`)
       const done = await killCampaign({ recordings, data, seed: SEED, campaign, pending })
       kills.push(...done.kills)
-      const violations = judge({ sent: recordings.sent, found: done.found, reference: whole.contents })
+      const violations = judge({
+        sent: recordings.sent,
+        found: { ...done.found, contents: durable(done.found.contents) },
+        reference: durable(whole.contents),
+      })
       expect(summary(violations), `after ${JSON.stringify(done.kills)}`).toEqual({})
       if (pending.length === 0) pending = allSteps()
     }
