@@ -4,6 +4,9 @@ import type { Service } from '../platform/service.ts'
 
 /** How long a stop may take before it is cut short; a pod's grace period must be longer. */
 const DRAIN_MS = 25_000
+/** What giving up, and then closing, may take beyond that. */
+const GIVE_UP_MS = 1_000
+const CLOSE_MS = 3_000
 
 export interface RunServicesOptions {
   /** In the order of starting: consumers first, sources last. Drained in the reverse order. */
@@ -17,11 +20,16 @@ export interface RunServicesOptions {
   /** Frees what the services stand on; called last, always. */
   close: () => Promise<void>
   signals?: NodeJS.EventEmitter
+  /** Ends the process: at the second signal, and when a stop was cut short, for what hangs may hold a handle. */
+  exit?: (code: number) => void
+  /** How long a stop may take, ms. Default 25,000. */
+  drainMs?: number
 }
 
 /**
  * Starts services, waits for the end (`until`, a signal, or a failure), drains and closes them.
- * The first SIGTERM or SIGINT drains within DRAIN_MS, a second one exits at once with 130.
+ * The first SIGTERM or SIGINT drains within `drainMs`, a second one exits at once with 130. What is not done by then,
+ * and closed 3 s later, is left: its work was not committed, so the next start repeats it; the process exits with 1.
  * Rejects with the failure, after everything is closed.
  */
 export async function runServices({
@@ -30,8 +38,12 @@ export async function runServices({
   until,
   close,
   signals = process,
+  exit = (code) => process.exit(code),
+  drainMs = DRAIN_MS,
 }: RunServicesOptions): Promise<void> {
   const deadline = new AbortController()
+  const gaveUp = new AbortController()
+  const lastCall = new AbortController()
   const ending = new AbortController()
   let stop: () => void = () => {}
   const stopped = new Promise<void>((resolve) => {
@@ -40,7 +52,10 @@ export async function runServices({
   let signalled = 0
   const onSignal = (name: NodeJS.Signals): void => {
     signalled += 1
-    if (signalled > 1) process.exit(130)
+    if (signalled > 1) {
+      exit(130)
+      return
+    }
     logger.info({ signal: name }, 'stopping: finishing work in progress; a second signal stops at once')
     stop()
   }
@@ -60,22 +75,35 @@ export async function runServices({
     await Promise.race([until(ending.signal), stopped, failed])
   } finally {
     ending.abort()
-    const timer = setTimeout(() => deadline.abort(), DRAIN_MS)
-    for (const service of running) {
-      await service
-        .drain(deadline.signal)
-        .catch((error: unknown) => logger.error({ err: error, service: service.name }, 'drain failed'))
+    const timer = setTimeout(() => deadline.abort(), drainMs)
+    const late = setTimeout(() => gaveUp.abort(), drainMs + GIVE_UP_MS)
+    const last = setTimeout(() => lastCall.abort(), drainMs + CLOSE_MS)
+    const left: string[] = []
+    const step = async (what: string, work: Promise<void>, limit: AbortSignal): Promise<void> => {
+      const done = work
+        .catch((error: unknown) => logger.error({ err: error }, `${what} failed`))
+        .then(() => true)
+      if (!(await Promise.race([done, aborted(limit).then(() => false)]))) left.push(what)
     }
     for (const service of running) {
-      await service
-        .close()
-        .catch((error: unknown) => logger.error({ err: error, service: service.name }, 'close failed'))
+      await step(`drain of ${service.name}`, service.drain(deadline.signal), gaveUp.signal)
     }
-    await close()
-    clearTimeout(timer)
+    for (const service of running) await step(`close of ${service.name}`, service.close(), lastCall.signal)
+    await step('close of the platform', close(), lastCall.signal)
+    for (const pending of [timer, late, last]) clearTimeout(pending)
     signals.off('SIGTERM', onSignal)
     signals.off('SIGINT', onSignal)
+    if (left.length > 0) {
+      const message = `stop took longer than ${drainMs / 1000} s: what was not committed is done again by the next start`
+      logger.error({ left }, message)
+      exit(1)
+    }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /**

@@ -42,21 +42,9 @@ export class PollAssembler {
 
   /** Gives the polls that this record ends, in order: those given up first, the ended one last. */
   addPollRecord(offset: number, poll: PollRecord): AssembledPoll[] {
-    const polls = this.#open.get(poll.system) ?? new Map<string, OpenPoll>()
-    this.#open.delete(poll.system)
-    const ended: AssembledPoll[] = []
-    for (const [pollId, open] of polls) {
-      if (pollId === poll.poll_id) continue
-      ended.push({
-        system: poll.system,
-        poll: null,
-        observations: [...open.observations.values()],
-        complete: false,
-        firstOffset: open.firstOffset,
-        nextOffset: open.nextOffset,
-      })
-    }
-    const own = polls.get(poll.poll_id)
+    const own = this.#open.get(poll.system)?.get(poll.poll_id)
+    this.#open.get(poll.system)?.delete(poll.poll_id)
+    const ended = this.giveUp(poll.system)
     const observations = own === undefined ? [] : [...own.observations.values()]
     ended.push({
       system: poll.system,
@@ -67,6 +55,20 @@ export class PollAssembler {
       nextOffset: offset + 1,
     })
     return ended
+  }
+
+  /** Ends the polls of a system whose poll record is not expected any more, as far as they came. */
+  giveUp(system: string): AssembledPoll[] {
+    const polls = this.#open.get(system) ?? new Map<string, OpenPoll>()
+    this.#open.delete(system)
+    return [...polls.values()].map(({ observations, firstOffset, nextOffset }) => ({
+      system,
+      poll: null,
+      observations: [...observations.values()],
+      complete: false,
+      firstOffset,
+      nextOffset,
+    }))
   }
 
   /** Offset of the oldest record that belongs to a poll not yet ended; null when there is none. */

@@ -12,7 +12,17 @@ interface SystemState {
   skipPollsBelow: number
   /** First offset of the poll that has begun and not ended; null when there is none. */
   openPoll: number | null
+  /** System → its poll records since this one's last observation, and since this one's last poll record. */
+  pollsSinceRows: Map<string, number>
+  pollsSincePoll: Map<string, number>
 }
+
+/**
+ * Poll records of any one system after which what another has open is sealed as it is: a feed that fell silent, or a
+ * recording that has ended, must not hold up the commit of its partition. Less than the bins by which a replay may be
+ * ahead of the sink, else two replays in one partition would wait for each other.
+ */
+const QUIET_POLLS = { rows: 12, polls: 20 } as const
 
 /**
  * What a partition's owner holds in memory: nothing of it is durable but what the ledger says. Records are taken in
@@ -32,7 +42,7 @@ export class Partition {
         bins: new SystemBins({ system, watermark: entry.watermark, closedThrough: entry.closed_through }),
         skipBelow: fresh ? 0 : entry.next_offset,
         skipPollsBelow: fresh ? 0 : entry.polls_next_offset,
-        openPoll: null,
+        ...nothingOpen(),
       })
     }
   }
@@ -56,17 +66,23 @@ export class Partition {
         const state = this.#stateOf(decoded.value.system)
         if (offset < state.skipBelow) continue
         state.openPoll ??= offset
+        state.pollsSinceRows.clear()
         this.#assembler.addObservation(offset, decoded.value)
       } else if (decoded.name === 'PollRecord') {
         const state = this.#stateOf(decoded.value.system)
-        if (offset >= state.skipPollsBelow) this.#due.push(...state.bins.addPollRecord(offset, decoded.value))
-        if (offset < state.skipBelow) continue
-        state.openPoll = null
-        for (const poll of this.#assembler.addPollRecord(offset, decoded.value)) {
-          const { parts, late } = state.bins.addPoll(poll)
-          this.#due.push(...parts)
-          if (late > 0) lateRows.set(poll.system, (lateRows.get(poll.system) ?? 0) + late)
+        if (offset >= state.skipPollsBelow) {
+          this.#due.push(...state.bins.addPollRecord(offset, decoded.value))
+          state.pollsSincePoll.clear()
         }
+        if (offset >= state.skipBelow) {
+          state.openPoll = null
+          for (const poll of this.#assembler.addPollRecord(offset, decoded.value)) {
+            const { parts, late } = state.bins.addPoll(poll)
+            this.#due.push(...parts)
+            if (late > 0) lateRows.set(poll.system, (lateRows.get(poll.system) ?? 0) + late)
+          }
+        }
+        this.#sealQuiet(decoded.value.system)
       }
     }
     this.#position = Math.max(this.#position, nextOffset)
@@ -102,6 +118,24 @@ export class Partition {
     return { position: this.#position, systems }
   }
 
+  /** Counts a poll record of `active` for all systems, and seals what those have open that were quiet for too long. */
+  #sealQuiet(active: string): void {
+    for (const [system, state] of this.#systems) {
+      const { bins, pollsSinceRows, pollsSincePoll } = state
+      if (
+        counted(pollsSinceRows, active) > QUIET_POLLS.rows &&
+        (state.openPoll !== null || bins.openBins > 0)
+      ) {
+        state.openPoll = null
+        for (const poll of this.#assembler.giveUp(system)) this.#due.push(...bins.addPoll(poll).parts)
+        this.#due.push(...bins.sealOpenRows())
+      }
+      if (system !== active && counted(pollsSincePoll, active) > QUIET_POLLS.polls) {
+        this.#due.push(...bins.sealPolls())
+      }
+    }
+  }
+
   #stateOf(system: string): SystemState {
     let state = this.#systems.get(system)
     if (state === undefined) {
@@ -109,7 +143,7 @@ export class Partition {
         bins: new SystemBins({ system, watermark: null, closedThrough: null }),
         skipBelow: 0,
         skipPollsBelow: 0,
-        openPoll: null,
+        ...nothingOpen(),
       }
       this.#systems.set(system, state)
     }
@@ -121,6 +155,16 @@ export class Partition {
 export function resumeOffset({ position, systems }: Pick<SinkLedger, 'position' | 'systems'>): number {
   const offsets = Object.values(systems).flatMap((entry) => [entry.next_offset, entry.polls_next_offset])
   return Math.min(position, ...offsets)
+}
+
+function nothingOpen(): Pick<SystemState, 'openPoll' | 'pollsSinceRows' | 'pollsSincePoll'> {
+  return { openPoll: null, pollsSinceRows: new Map(), pollsSincePoll: new Map() }
+}
+
+function counted(counts: Map<string, number>, system: string): number {
+  const count = (counts.get(system) ?? 0) + 1
+  counts.set(system, count)
+  return count
 }
 
 function firstOffsetOf({ firstOffset }: Part): number {

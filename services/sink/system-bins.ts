@@ -43,7 +43,8 @@ interface OpenPolls {
  *
  * A bin is sealed when the watermark has passed its end. Rows that come for such a bin later open it again, and are
  * sealed, as one more part, by the next poll that brings observations of other bins: so a second replay of the same
- * records seals the same parts. Poll records are sealed when one of another hour of fetch time comes.
+ * records seals the same parts. Poll records are sealed when one of another hour of fetch time comes. What a silent
+ * system has open is sealed as it is by its partition (`sealOpenRows`).
  *
  * Holds one row a station for each open bin (normally two), and an hour of poll records.
  */
@@ -126,6 +127,11 @@ export class SystemBins {
     const parts = this.#seal(() => true)
     for (const { bin } of parts) this.#close(bin + BIN_MS)
     return parts
+  }
+
+  /** The rows of every open bin, which stay open: rows that come for them later make one more part. */
+  sealOpenRows(): BronzePart[] {
+    return this.#seal(() => true)
   }
 
   sealPolls(): PollsPart[] {

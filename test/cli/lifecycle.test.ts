@@ -116,6 +116,36 @@ test('a service that cannot drain keeps none of the others from it', async () =>
   expect(diary.slice(2)).toEqual(['drain second', 'drain first', 'close second', 'close first'])
 })
 
+test('work that is stuck is left once the deadline is over, the rest is drained and closed, and the process exits', async () => {
+  const diary: string[] = []
+  const stuck = { ...service('stuck', diary), drain: () => NEVER, close: () => NEVER }
+  const exits: number[] = []
+  await runServices({
+    services: [service('other', diary), stuck],
+    logger,
+    until: async () => {},
+    close: async () => void diary.push('close platform'),
+    exit: (code) => exits.push(code),
+    drainMs: 10,
+  })
+  expect(diary.slice(2)).toEqual(['drain other', 'close other', 'close platform'])
+  expect(exits).toEqual([1])
+})
+
+test('the second signal exits at once', async () => {
+  const signals = new EventEmitter()
+  const exits: number[] = []
+  const stuck = { ...service('stuck', []), drain: () => NEVER }
+  const until = (): Promise<never> => {
+    queueMicrotask(() => signals.emit('SIGTERM', 'SIGTERM'))
+    setImmediate(() => signals.emit('SIGTERM', 'SIGTERM'))
+    return NEVER
+  }
+  const exit = (code: number): void => void exits.push(code)
+  await runServices({ services: [stuck], logger, until, close: async () => {}, signals, exit, drainMs: 100 })
+  expect(exits).toEqual([130, 1])
+})
+
 test('everything is handled only when two looks in a row find nobody with anything left', async () => {
   const looks = [true, false, true, true]
   let taken = 0
