@@ -64,8 +64,8 @@ export function featureLags(names: readonly string[]): number[] {
 }
 
 /** First 16 hex of SHA-256 over the set's version and the names, in order, each followed by a line feed. */
-export function featuresHash(names: readonly string[]): string {
-  const text = [FEATURE_SET, ...names].map((part) => `${part}\n`).join('')
+export function featuresHash(names: readonly string[], set: string = FEATURE_SET): string {
+  const text = [set, ...names].map((part) => `${part}\n`).join('')
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 

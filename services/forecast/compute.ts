@@ -14,7 +14,7 @@ import type { StationFacts } from '../domain/station-window.ts'
 import { SLOT_BYTES, type WindowUpdate } from '../domain/window.ts'
 import { hasCode, VelocastError } from '../platform/errors.ts'
 import type { LookUp, SystemLookUp } from '../platform/look-up-store/port.ts'
-import { type ModelPack, rowOf } from '../platform/onnx/pack.ts'
+import { type DirectPack, type ModelPack, rowOf } from '../platform/onnx/pack.ts'
 import type { WindowStore } from '../platform/window-store/port.ts'
 import type { ForecastMetrics } from './metrics.ts'
 
@@ -68,7 +68,7 @@ export async function computeUpdate(options: ComputeOptions): Promise<ComputedUp
   for (const horizon of horizons) {
     const pack = options.packs.get(horizon)
     if (pack === undefined) metrics.without.inc({ reason: 'no_model' }, stations.length)
-    if (pack === undefined || freshness === 'withheld') continue
+    if (pack === undefined || pack.kind !== 'direct' || freshness === 'withheld') continue
     if (await predict(stations, horizon, pack, options)) versions[horizon] = pack.version
   }
 
@@ -150,7 +150,7 @@ async function readStations(options: ComputeOptions, slots: (Slot | null)[]): Pr
 async function predict(
   stations: Station[],
   horizon: number,
-  pack: ModelPack,
+  pack: DirectPack,
   { metrics, logger }: ComputeOptions,
 ): Promise<boolean> {
   if (stations.length === 0) return true

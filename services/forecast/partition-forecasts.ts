@@ -64,12 +64,12 @@ export class PartitionForecasts {
   async #publish(update: WindowUpdate, parent: string | null): Promise<void> {
     const { platform, metrics, models, fault } = this.#options
     const end = metrics.tick.startTimer()
-    await models.refresh()
+    await models.refresh(update.system)
     let computed: ComputedUpdate
     try {
       computed = await computeUpdate({
         update,
-        packs: await models.packsInForce(update.tbin_utc),
+        packs: await models.packsInForce(update.system, update.tbin_utc),
         horizons: platform.config.horizons,
         windows: platform.windows,
         metrics,

@@ -105,7 +105,6 @@ export function createForecastService(platform: Platform, options: ForecastOptio
         if (!hasCode(error, 'model_pack_invalid')) throw error
         logger.error({ err: error }, 'forecast: persistence pack not installed')
       }
-      await models.refresh()
       subscribing = subscribe()
       await subscribing
       trouble = null

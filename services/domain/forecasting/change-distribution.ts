@@ -1,7 +1,7 @@
 /** Largest change that is told apart; what is beyond counts as this. */
 const LARGEST_CHANGE = 40
 /** Values of a histogram: −LARGEST_CHANGE..LARGEST_CHANGE. */
-const CHANGE_VALUES = 2 * LARGEST_CHANGE + 1
+export const CHANGE_VALUES = 2 * LARGEST_CHANGE + 1
 
 /** Shares of the rows at which the score's bins end: fine in both tails, where most of the movement is. */
 const SCORE_LEVELS = [
@@ -10,7 +10,7 @@ const SCORE_LEVELS = [
 ] as const
 /** Shares of a score bin's rows at which its scale bins end. */
 const SCALE_LEVELS = [0.2, 0.4, 0.6, 0.8] as const
-const SCALES = SCALE_LEVELS.length + 1
+export const SCALES = SCALE_LEVELS.length + 1
 /** Rows that the score bin's own histogram counts as in each of its cells. */
 const PRIOR_ROWS = 100
 

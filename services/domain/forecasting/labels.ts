@@ -5,6 +5,18 @@ import { NO_AGE, type StationGrid } from './station-grid.ts'
 /** No label: a count is missing, or a side is out of service. */
 export const NO_LABEL = -32_768
 
+/** One end of a label: what a station showed in a bin. */
+export interface LabelEnd {
+  bikes: number | null
+  inService: boolean
+}
+
+/** The law of labels: a change counts between two known counts, in service at both ends. NO_LABEL otherwise. */
+export function changeBetween({ from, to }: { from: LabelEnd; to: LabelEnd }): number {
+  if (from.bikes === null || to.bikes === null || !from.inService || !to.inService) return NO_LABEL
+  return to.bikes - from.bikes
+}
+
 /**
  * Change in bikes of a station from bin T (a row of the grid) to exactly T + h: midnight and gaps make no difference.
  * NO_LABEL unless both ends are known and in service. `horizonBins` is the horizon in bins.
@@ -23,9 +35,11 @@ export function changeLabel({
   if (row < 0 || row + horizonBins >= grid.bins) return NO_LABEL
   const from = row * grid.stations + station
   const to = from + horizonBins * grid.stations
-  if (grid.age[from] === NO_AGE || grid.age[to] === NO_AGE) return NO_LABEL
-  if (grid.service[from] === 0 || grid.service[to] === 0) return NO_LABEL
-  return grid.bikes[to]! - grid.bikes[from]!
+  return changeBetween({ from: endOf(grid, from), to: endOf(grid, to) })
+}
+
+function endOf({ age, bikes, service }: StationGrid, cell: number): LabelEnd {
+  return { bikes: age[cell] === NO_AGE ? null : bikes[cell]!, inService: service[cell] !== 0 }
 }
 
 /**

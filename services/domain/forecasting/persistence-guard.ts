@@ -1,5 +1,5 @@
 /** Classes of stations by how much they move: the clusters of the guard. */
-const ACTIVITY_CLASSES = 6
+export const ACTIVITY_CLASSES = 6
 const HOURS = 24
 /** Rows that the classes' value counts as in the value of a class and hour, or of a station. */
 const PRIOR_ROWS = { hour: 2000, station: 300 } as const

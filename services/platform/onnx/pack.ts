@@ -1,4 +1,5 @@
 import { MODEL_OUTPUTS, type ModelOutput } from '../../domain/forecast.ts'
+import { trainedManifestFaults, trainedManifestSchema } from '../../domain/forecasting/trained-manifest.ts'
 import {
   goldenFault,
   type ModelListVersion,
@@ -6,17 +7,18 @@ import {
   type PackManifest,
   packManifestSchema,
 } from '../../domain/model-pack.ts'
-import { VelocastError } from '../errors.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import type { Inference, InferenceModel } from './inference.ts'
-import { sha256 } from './persistence-pack.ts'
+import { PackReader } from './pack-reader.ts'
+import { loadTrainedPack, type TrainedModelPack } from './trained-pack.ts'
 
 type OutputField = (typeof MODEL_OUTPUTS)[number]
 /** Forecast field → one value a row; fields without an output are absent. */
 export type BatchOutput = Partial<Record<OutputField, Float32Array>>
 
-/** A pack that passed every check. */
-export interface ModelPack {
+/** A pack whose model gives the forecast itself (persistence), proved by every check. */
+export interface DirectPack {
+  kind: 'direct'
   manifest: PackManifest
   /** Name and version, as forecasts carry it: `persistence@0.1.0`. */
   version: string
@@ -24,47 +26,60 @@ export interface ModelPack {
   predict(features: Float32Array, rows: number): Promise<{ output: BatchOutput; milliseconds: number }>
   release(): Promise<void>
 }
+export type ModelPack = DirectPack | TrainedModelPack
 
 /**
- * Loads and proves a pack: manifest by its SHA-256, model by the manifest's, horizon, version and features as asked,
- * input and outputs present, golden outputs reproduced. Throws `model_pack_invalid` with every fault found at the step
- * that failed, or the object store's retryable errors.
+ * Loads and proves a pack: manifest by its SHA-256, files by the manifest's, system, horizon, version and features as
+ * asked, input and outputs present, golden outputs reproduced. Throws `model_pack_invalid` with every fault found at the
+ * step that failed, or the object store's retryable errors.
  */
 export async function loadModelPack({
   objects,
   inference,
+  system,
   horizon,
   version,
 }: {
   objects: Pick<ObjectStore, 'get'>
   inference: Inference
+  system: string
   /** Minutes. */
   horizon: number
   version: ModelListVersion
 }): Promise<ModelPack> {
-  const entry = version.horizons[horizon]!
-  const invalid = (faults: string[]): VelocastError =>
-    new VelocastError({
-      code: 'model_pack_invalid',
-      message: `model pack ${entry.path} is refused, publish a corrected version: ${faults.join('; ')}`,
-      data: { horizon, version: version.version },
-    })
-  const bytesOf = async (path: string, digest: string): Promise<Buffer> => {
-    const object = await objects.get(path)
-    if (object === null) throw invalid([`${path} is missing`])
-    const found = sha256(object.bytes)
-    if (found !== digest) throw invalid([`sha256 of ${path} must be ${digest}, got ${found}`])
-    return object.bytes
+  const reader = new PackReader(objects, { horizon, version })
+  const json = await reader.manifest()
+  const trained = typeof json === 'object' && json !== null && 'ensembles' in json
+  const parsed = (trained ? trainedManifestSchema : packManifestSchema).safeParse(json)
+  if (!parsed.success) {
+    throw reader.invalid(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
   }
+  const asked = { horizon, version: version.version }
+  if ('ensembles' in parsed.data) {
+    const manifest = parsed.data
+    const faults = trainedManifestFaults({ manifest, system, ...asked })
+    if (faults.length > 0) throw reader.invalid(faults)
+    return loadTrainedPack({ reader, inference, manifest })
+  }
+  const manifest = parsed.data
+  const faults = manifestFaults({ manifest, ...asked })
+  if (faults.length > 0) throw reader.invalid(faults)
+  return loadDirectPack({ reader, inference, manifest })
+}
 
-  const manifest = parseManifest(await bytesOf(entry.path, entry.sha256), invalid)
-  const faults = manifestFaults({ manifest, horizon, version: version.version })
-  if (faults.length > 0) throw invalid(faults)
-  const path = entry.path.replace(/[^/]*$/, 'model.onnx')
-  const model = await inference.load(await bytesOf(path, manifest.sha256))
+async function loadDirectPack({
+  reader,
+  inference,
+  manifest,
+}: {
+  reader: PackReader
+  inference: Inference
+  manifest: PackManifest
+}): Promise<DirectPack> {
+  const model = await inference.load(await reader.file('model.onnx', manifest.sha256))
   try {
-    const shapeFaults = missingNames(manifest, model)
-    if (shapeFaults.length > 0) throw invalid(shapeFaults)
+    const outputs = Object.values(manifest.outputs).filter((name) => name !== undefined)
+    reader.assertShape(model, { input: manifest.input, outputs })
     const { inputs } = manifest.golden
     const { output } = await predict(
       model,
@@ -73,12 +88,13 @@ export async function loadModelPack({
       inputs.length,
     )
     const fault = goldenFault({ golden: manifest.golden, actual: output })
-    if (fault !== null) throw invalid([fault])
+    if (fault !== null) throw reader.invalid([fault])
   } catch (error) {
     await model.release()
     throw error
   }
   return {
+    kind: 'direct',
     manifest,
     version: `${manifest.name}@${manifest.version}`,
     predict: (features, rows) => predict(model, manifest, features, rows),
@@ -115,28 +131,4 @@ async function predict(
     output[field] = outputs[place]!
   })
   return { output, milliseconds }
-}
-
-function parseManifest(bytes: Buffer, invalid: (faults: string[]) => VelocastError): PackManifest {
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    throw invalid(['manifest is not JSON'])
-  }
-  const parsed = packManifestSchema.safeParse(json)
-  if (parsed.success) return parsed.data
-  throw invalid(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
-}
-
-function missingNames(manifest: PackManifest, model: InferenceModel): string[] {
-  const faults: string[] = []
-  if (model.inputs.length !== 1 || model.inputs[0] !== manifest.input) {
-    faults.push(`model's only input must be ${manifest.input}, got ${model.inputs.join(', ')}`)
-  }
-  for (const name of Object.values(manifest.outputs)) {
-    if (name !== undefined && !model.outputs.includes(name))
-      faults.push(`model must have the output ${name}, got ${model.outputs.join(', ')}`)
-  }
-  return faults
 }

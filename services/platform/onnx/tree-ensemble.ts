@@ -1,8 +1,8 @@
 import { encodeModel, type OnnxNode, type OnnxTensor, scalarInt64 } from './onnx-model.ts'
 
 /** The oldest pair that has all we use and that every ONNX Runtime since 1.10 reads. */
-const IR_VERSION = 8
-const OPSET = 15
+export const IR_VERSION = 8
+export const OPSET = 15
 type OnnxAttribute = NonNullable<OnnxNode['attribute']>[number]
 
 const ML_DOMAIN = 'ai.onnx.ml'
@@ -63,16 +63,27 @@ function treeEnsembleNodes({
   }
 }
 
-/** Bytes of a model with the input `features` (rows × features) and the output `prediction` (rows). */
-export function encodeTreeEnsemble(ensemble: TreeEnsemble, { doc }: { doc: string }): Buffer {
+/**
+ * Bytes of a model with the input `features` (rows × features) and one output (rows) for each of the named ensembles,
+ * which read the same features. The same ensembles give the same bytes.
+ */
+export function encodeTreeEnsembles(
+  ensembles: Readonly<Record<string, TreeEnsemble>>,
+  { doc, graph = 'tree_ensembles' }: { doc: string; graph?: string },
+): Buffer {
+  const parts = Object.entries(ensembles).map(([output, ensemble]) =>
+    treeEnsembleNodes({ name: `${output}_trees`, input: 'features', output, ensemble }),
+  )
+  const width = Object.values(ensembles)[0]?.features ?? 0
   return encodeModel({
     ir_version: IR_VERSION,
     opsets: { '': OPSET, [ML_DOMAIN]: ML_OPSET },
     doc,
-    graph: 'tree_ensemble',
-    inputs: [{ name: 'features', shape: ['rows', ensemble.features] }],
-    outputs: [{ name: 'prediction', shape: ['rows'] }],
-    ...treeEnsembleNodes({ name: 'trees', input: 'features', output: 'prediction', ensemble }),
+    graph,
+    inputs: [{ name: 'features', shape: ['rows', width] }],
+    outputs: Object.keys(ensembles).map((name) => ({ name, shape: ['rows'] })),
+    nodes: parts.flatMap(({ nodes }) => nodes),
+    initializers: parts.flatMap(({ initializers }) => initializers),
   })
 }
 

@@ -10,7 +10,8 @@ import {
 } from '../../../services/domain/model-pack.ts'
 import { VelocastError } from '../../../services/platform/errors.ts'
 import { type Inference, openInference } from '../../../services/platform/onnx/inference.ts'
-import { installPersistencePack, readModelList } from '../../../services/platform/onnx/install.ts'
+import { installPersistencePack } from '../../../services/platform/onnx/install.ts'
+import { readModelList } from '../../../services/platform/onnx/model-list.ts'
 import { type ModelRegistry, openModelRegistry } from '../../../services/platform/onnx/model-registry.ts'
 import { encodeModel } from '../../../services/platform/onnx/onnx-model.ts'
 import { loadModelPack, rowOf } from '../../../services/platform/onnx/pack.ts'
@@ -90,10 +91,12 @@ describe('persistence pack', () => {
       const pack = await loadModelPack({
         objects,
         inference: inference(),
+        system: 'town',
         horizon,
         version: list.versions[0]!,
       })
       expect(pack.version).toBe('persistence@0.1.0')
+      if (pack.kind !== 'direct') throw new Error('persistence must be direct')
       const { output } = await pack.predict(Float32Array.of(3, 7, 0, Number.NaN), 2)
       expect(rowOf(output, 0)).toEqual({ bikes_mean: 3, docks_mean: 7 })
       expect(rowOf(output, 1)).toEqual({ bikes_mean: 0, docks_mean: Number.NaN })
@@ -186,7 +189,7 @@ describe('a model pack is refused with the reason', () => {
     const objects = openObjectMap()
     const entry = await putPack(objects, pack)
     const version = { version: '1.0.0', effective_from: '1970-01-01T00:00:00Z', horizons: { '15': entry } }
-    const loading = loadModelPack({ objects, inference: inference(), horizon: 15, version })
+    const loading = loadModelPack({ objects, inference: inference(), system: 'town', horizon: 15, version })
     await expect(loading).rejects.toThrow(message)
     await expect(loading).rejects.toMatchObject({ code: 'model_pack_invalid', retryable: false })
   })
@@ -202,7 +205,7 @@ describe('a model pack is refused with the reason', () => {
     })
     await objects.put('models/h15/1.0.0/model.onnx', broken)
     const version = { version: '1.0.0', effective_from: '1970-01-01T00:00:00Z', horizons: { '15': entry } }
-    const loading = loadModelPack({ objects, inference: inference(), horizon: 15, version })
+    const loading = loadModelPack({ objects, inference: inference(), system: 'town', horizon: 15, version })
     await expect(loading).rejects.toMatchObject({ code: 'model_pack_invalid' })
   })
 })
@@ -224,7 +227,7 @@ describe('model registry', () => {
     return opened
   }
   async function versionsAt(models: ModelRegistry, tbin: number): Promise<Record<number, string>> {
-    const packs = await models.packsInForce(tbin)
+    const packs = await models.packsInForce('town', tbin)
     return Object.fromEntries([...packs].map(([horizon, pack]) => [horizon, pack.version]))
   }
   async function version(objects: Objects, name: string, from: string, factor: number) {
@@ -240,14 +243,14 @@ describe('model registry', () => {
     const models = registry(objects)
     const one = await version(objects, '1.0.0', '2024-11-01T00:00:00Z', 1)
     await putList(objects, [one])
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.0.0', 60: 'scaled@1.0.0' })
     await putList(objects, [one, await version(objects, '1.1.0', '2024-11-05T10:00:00Z', 2)])
     now = 29_999
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.0.0', 60: 'scaled@1.0.0' })
     now = 30_000
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.1.0', 60: 'scaled@1.1.0' })
     expect(await versionsAt(models, BIN - 300_000)).toEqual({ 15: 'scaled@1.0.0', 60: 'scaled@1.0.0' })
   })
@@ -260,7 +263,7 @@ describe('model registry', () => {
     const two = await version(objects, '1.1.0', '2024-11-02T00:00:00Z', 1)
     await objects.put('models/h60/1.1.0/model.onnx', Buffer.from('cut'))
     await putList(objects, [one, two])
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.0.0', 60: 'scaled@1.0.0' })
     await versionsAt(models, BIN)
     expect(await metrics.metrics()).toContain('velocast_model_refusals_total{what="pack"} 1')
@@ -270,13 +273,13 @@ describe('model registry', () => {
     const objects = openObjectMap()
     const models = registry(objects)
     await putList(objects, [await version(objects, '1.0.0', '2024-11-01T00:00:00Z', 1)])
-    await models.refresh()
+    await models.refresh('town')
     await objects.put(MODEL_LIST_PATH, Buffer.from('{"versions": [{'))
     now += 30_000
-    await models.refresh()
+    await models.refresh('town')
     objects.failures.push(new VelocastError({ code: 'store_unreachable', message: 'away', retryable: true }))
     now += 30_000
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.0.0', 60: 'scaled@1.0.0' })
   })
 
@@ -286,7 +289,7 @@ describe('model registry', () => {
     const one = await version(objects, '1.0.0', '2024-11-01T00:00:00Z', 1)
     const two = await version(objects, '1.1.0', '2024-11-02T00:00:00Z', 1)
     await putList(objects, [one, { ...two, horizons: { '15': two.horizons['15'] } }])
-    await models.refresh()
+    await models.refresh('town')
     expect(await versionsAt(models, BIN)).toEqual({ 15: 'scaled@1.1.0', 60: 'scaled@1.0.0' })
   })
 
@@ -294,8 +297,11 @@ describe('model registry', () => {
     const objects = openObjectMap()
     const models = registry(objects)
     await putList(objects, [await version(objects, '1.0.0', '2024-11-06T00:00:00Z', 1)])
-    await models.refresh()
-    await expect(models.packsInForce(BIN)).rejects.toMatchObject({ code: 'model_not_found', retryable: true })
+    await models.refresh('town')
+    await expect(models.packsInForce('town', BIN)).rejects.toMatchObject({
+      code: 'model_not_found',
+      retryable: true,
+    })
   })
 
   test('a version used after many others were is loaded again', async () => {
@@ -306,9 +312,10 @@ describe('model registry', () => {
       versions.push(await version(objects, `1.${day}.0`, `2024-11-0${day}T00:00:00Z`, day))
     }
     await putList(objects, versions)
-    await models.refresh()
+    await models.refresh('town')
     for (const day of [1, 2, 3, 4, 5, 6, 1]) {
-      const pack = (await models.packsInForce(Date.parse(`2024-11-0${day}T12:00:00Z`))).get(15)!
+      const pack = (await models.packsInForce('town', Date.parse(`2024-11-0${day}T12:00:00Z`))).get(15)!
+      if (pack.kind !== 'direct') throw new Error('persistence must be direct')
       const { output } = await pack.predict(Float32Array.of(10), 1)
       expect(rowOf(output, 0)).toEqual({ bikes_mean: 10 * day })
     }

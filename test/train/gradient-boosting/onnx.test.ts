@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { openInference } from '../../../services/platform/onnx/inference.ts'
-import { encodeTreeEnsemble } from '../../../services/platform/onnx/tree-ensemble.ts'
+import { encodeTreeEnsembles } from '../../../services/platform/onnx/tree-ensemble.ts'
 import { type BoostedTrees, predict } from '../../../services/train/gradient-boosting/model.ts'
 import { madeRows, trainHere } from './made-rows.ts'
 
@@ -10,7 +10,7 @@ const inference = openInference()
 afterAll(() => inference.close())
 
 async function onnxPredictions(model: BoostedTrees, rows: Float32Array): Promise<Float32Array> {
-  const loaded = await inference.load(encodeTreeEnsemble(model, { doc: 'test' }))
+  const loaded = await inference.load(encodeTreeEnsembles({ prediction: model }, { doc: 'test' }))
   const values = Float32Array.from(rows)
   const batch = {
     input: 'features',

@@ -1,0 +1,41 @@
+import type { Forecast, HorizonForecast } from '../forecast.ts'
+
+/** One horizon of a station's forecast of record, as it was served. Times are epoch ms. */
+export interface ServedForecast extends HorizonForecast {
+  station_id: string
+  /** The bin T that was used. */
+  tbin_utc: number
+  /** Event time of the observation that was used. */
+  ts_utc: number
+  poll_id: string
+  /** Fetch time of the poll that gave it. */
+  predicted_utc: number
+  stale: boolean
+  /** What was known of the station at T when the forecast was made. */
+  bikes: number
+  docks: number | null
+  capacity: number | null
+}
+
+/** A station's forecast, one horizon a row. */
+export function servedForecasts(forecast: Forecast): ServedForecast[] {
+  const { station_id, tbin_utc, ts_utc, poll_id, predicted_utc, stale, bikes, docks, capacity } = forecast
+  const shared = { station_id, tbin_utc, ts_utc, poll_id, predicted_utc, stale, bikes, docks, capacity }
+  return forecast.horizons.map((horizon) => ({ ...shared, ...horizon }))
+}
+
+/** Names a poll's forecasts among those of one bin. */
+export interface PollKey {
+  predicted_utc: number
+  poll_id: string
+}
+
+/**
+ * Orders the polls of a bin: the last one's forecasts are the bin's forecasts of record. By fetch time, then by poll id,
+ * never by the order of arrival.
+ */
+export function comparePolls(a: PollKey, b: PollKey): number {
+  if (a.predicted_utc !== b.predicted_utc) return a.predicted_utc - b.predicted_utc
+  if (a.poll_id === b.poll_id) return 0
+  return a.poll_id < b.poll_id ? -1 : 1
+}
