@@ -42,6 +42,14 @@ export function speed(text: string): number | 'max' {
   return value
 }
 
+/** A moment as epoch ms. */
+export function instant(text: string): number {
+  const utc = Date.parse(text)
+  if (!/^\d{4}-\d{2}-\d{2}(T.*(Z|[+-]\d{2}:\d{2}))?$/.test(text) || !Number.isFinite(utc))
+    throw new InvalidArgumentError(`needs a moment like 2026-01-31T07:00:00Z, got ${text}.`)
+  return utc
+}
+
 export function day(text: string): string {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || !isDate(text))
     throw new InvalidArgumentError(`needs a day like 2026-01-31, got ${text}.`)

@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { backtestCommand } from './commands/backtest.ts'
 import { compactCommand } from './commands/compact.ts'
 import { configCommand } from './commands/config.ts'
+import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
 import { replayCommand } from './commands/replay.ts'
@@ -33,6 +34,7 @@ for (const command of [
   compactCommand(),
   exportCommand(),
   topicsCommand(),
+  dlqCommand(),
   configCommand(),
   doctorCommand(),
 ]) {

@@ -22,6 +22,9 @@ const COMMANDS = [
   'compact monthly',
   'export events',
   'topics',
+  'dlq list',
+  'dlq show',
+  'dlq replay',
   'config',
   'doctor',
 ]

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import kafkajs from 'kafkajs'
 import pino from 'pino'
 import { describe, expect, inject, test, vi } from 'vitest'
 import { systemClock } from '../../services/platform/clock.ts'
@@ -40,6 +41,29 @@ describe.skipIf(brokers.length === 0)('with a Kafka broker (skipped where none c
       })
       const code = await new Promise((resolve) => child.once('close', resolve))
       expect([code, output, errors]).toEqual([0, 'consumed 3\n', ''])
+    })
+
+    test('leaves no group in the cluster when a transient reader is closed', async () => {
+      const log = open()
+      const topic = `transient-${process.pid}-${Date.now()}`
+      await log.ensureTopics([
+        { name: topic, partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_048_576 },
+      ])
+      await log.publish(topic, [{ partitionKey: 'a', key: 'a', value: null }])
+      const group = `reader-of-${topic}`
+      const read = Promise.withResolvers<void>()
+      const reader = { group, transient: true, topics: [topic], batch: async () => read.resolve() }
+      const subscription = await log.subscribe(reader)
+      await read.promise
+      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
+      await admin.connect()
+      const groups = async () =>
+        (await admin.listGroups()).groups.filter(({ groupId }) => groupId.startsWith(group))
+      expect(await groups()).toHaveLength(1)
+      await subscription.close()
+      expect(await groups()).toEqual([])
+      await admin.disconnect()
+      await log.close()
     })
 
     test('tells ends and lag of some topics while it meets others for the first time', async () => {

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { isTimezone } from '../../domain/calendar.ts'
 import { type BacktestResult, runBacktest } from '../../train/backtest.ts'
 import { backtestReport } from '../../train/backtest-report.ts'
-import { wholeNumber } from '../options.ts'
+import { instant, wholeNumber } from '../options.ts'
 import { createOutput, table } from '../output.ts'
 
 interface BacktestCommandOptions {
@@ -81,13 +81,6 @@ function summary({ horizons }: BacktestResult): string {
 function timezone(text: string): string {
   if (!isTimezone(text)) throw new InvalidArgumentError(`needs an IANA timezone, got ${text}.`)
   return text
-}
-
-function instant(text: string): number {
-  const utc = Date.parse(text)
-  if (!/^\d{4}-\d{2}-\d{2}(T.*(Z|[+-]\d{2}:\d{2}))?$/.test(text) || !Number.isFinite(utc))
-    throw new InvalidArgumentError(`needs a moment like 2026-01-31T07:00:00Z, got ${text}.`)
-  return utc
 }
 
 function horizons(text: string): number[] {

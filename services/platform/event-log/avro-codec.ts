@@ -1,4 +1,5 @@
 import type avro from 'avsc'
+import { type Clock, systemClock } from '../clock.ts'
 import { VelocastError } from '../errors.ts'
 import type { AvroSchema, SchemaRegistryPort } from '../schema-registry/port.ts'
 import { type AvroReader, createReaders } from './avro-reader.ts'
@@ -14,6 +15,8 @@ export interface CodecOptions {
   topics?: Readonly<Record<string, readonly RecordName[]>>
   /** Our schemas. Default those of schemas/avro. */
   schemaOf?: (name: RecordName) => AvroSchema
+  /** Tells when an unknown id is asked for again. */
+  clock?: Pick<Clock, 'now'>
 }
 
 interface Writer {
@@ -24,10 +27,10 @@ interface Writer {
 /**
  * The codec on avsc: types are compiled once, encoding and decoding are synchronous once the schema ids are known.
  * A record written with another version of its schema is resolved to ours; an id that is not ours is asked of the
- * registry once. Memory: one compiled reader for each schema id met.
+ * registry once, one that the registry does not have every ten seconds. Memory: one compiled reader for each schema id met.
  */
 export function createCodec(options: CodecOptions): Codec {
-  const { registry, topics = TOPIC_RECORDS, schemaOf = readAvroSchema } = options
+  const { registry, topics = TOPIC_RECORDS, schemaOf = readAvroSchema, clock = systemClock } = options
   const types = new Map<RecordName, avro.Type>()
   const writers = new Map<string, Map<RecordName, Writer>>()
   const typeOf = (name: RecordName): avro.Type => {
@@ -35,7 +38,7 @@ export function createCodec(options: CodecOptions): Codec {
     types.set(name, type)
     return type
   }
-  const readers = createReaders({ registry, typeOf })
+  const readers = createReaders({ registry, typeOf, clock })
   const nextFrame = frameEncoder()
 
   return {

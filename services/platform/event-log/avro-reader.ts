@@ -1,4 +1,5 @@
 import type avro from 'avsc'
+import type { Clock } from '../clock.ts'
 import { VelocastError } from '../errors.ts'
 import type { AvroSchema, SchemaRegistryPort } from '../schema-registry/port.ts'
 import { compileBounds } from './avro-bounds.ts'
@@ -24,6 +25,8 @@ export interface AvroReaders {
 
 /** Unknown ids remembered, so that a run of poisoned records does not ask the registry for each again. */
 const REMEMBERED_UNKNOWN = 1_000
+/** How long: a schema may be registered late, and then its dead letters are replayed to services that run. */
+const REMEMBERED_MS = 10_000
 
 const RECORD_NAMES = [...new Set(Object.values(TOPIC_RECORDS).flat())]
 
@@ -31,10 +34,12 @@ const RECORD_NAMES = [...new Set(Object.values(TOPIC_RECORDS).flat())]
 export function createReaders(options: {
   registry: SchemaRegistryPort
   typeOf: (name: RecordName) => avro.Type
+  clock: Pick<Clock, 'now'>
 }): AvroReaders {
-  const { registry, typeOf } = options
+  const { registry, typeOf, clock } = options
   const readers = new Map<number, AvroReader | VelocastError>()
-  const unknown = new Set<number>()
+  /** Id → until when it is taken as unknown. */
+  const unknown = new Map<number, number>()
 
   return {
     addOwn(id, name, schema) {
@@ -45,14 +50,14 @@ export function createReaders(options: {
       for (const bytes of values) {
         if (bytes === null || bytes.length < FRAME_BYTES || bytes[0] !== 0) continue
         const id = bytes.readUInt32BE(1)
-        if (!readers.has(id) && !unknown.has(id)) missing.add(id)
+        if (!readers.has(id) && clock.now() >= (unknown.get(id) ?? 0)) missing.add(id)
       }
       for (const id of missing) {
         const schema = await registry.schema(id)
         if (schema !== null) readers.set(id, resolve(id, schema, typeOf))
         else {
           if (unknown.size >= REMEMBERED_UNKNOWN) unknown.clear()
-          unknown.add(id)
+          unknown.set(id, clock.now() + REMEMBERED_MS)
         }
       }
     },

@@ -9,6 +9,9 @@ import { partitionOf } from './partitioner.ts'
 import type { EventLog } from './port.ts'
 import { requireWithinLimit } from './record-size.ts'
 
+/** How the stored names of transient readers begin. */
+const TRANSIENT = 'transient/'
+
 export interface InProcessLogOptions {
   /** SQLite file, made with its directory when absent; `:memory:` keeps nothing. */
   file: string
@@ -30,6 +33,9 @@ export function openInProcessLog({ file, clock, logger }: InProcessLogOptions): 
   const retention = new Retention(storage)
   let memberCount = 0
   let closing: Promise<void> | null = null
+
+  // What a reader that was killed has left would keep records for ever.
+  storage.deleteGroups(TRANSIENT)
 
   const topicOf = (name: string): StoredTopic => {
     const topic = storage.topics.get(name)
@@ -63,20 +69,27 @@ export function openInProcessLog({ file, clock, logger }: InProcessLogOptions): 
     },
     async subscribe(subscribe) {
       for (const name of subscribe.topics) topicOf(name)
-      let group = groups.get(subscribe.group)
-      if (group === undefined) {
-        group = new Group(subscribe.group, storage)
-        groups.set(subscribe.group, group)
-      }
       const id = `member-${String(++memberCount).padStart(6, '0')}`
+      const transient = subscribe.transient === true
+      const name = transient ? `${TRANSIENT}${subscribe.group}/${id}` : subscribe.group
+      let group = groups.get(name)
+      if (group === undefined) {
+        group = new Group(name, storage)
+        groups.set(name, group)
+      }
       const member: Member = new Member({
         id,
-        subscribe,
+        subscribe: { ...subscribe, group: name },
         storage,
         group,
         clock,
         logger,
-        onEnd: () => members.delete(member),
+        onEnd: () => {
+          members.delete(member)
+          if (!transient) return
+          groups.delete(name)
+          storage.deleteGroups(name)
+        },
       })
       members.add(member)
       member.start()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { type KafkaConnectionOptions, openConnection } from './kafka/connection.ts'
@@ -31,7 +32,9 @@ export function openKafkaLog(options: KafkaLogOptions): EventLog {
     publish: (topic, records) => publisher.publish(topic, records),
     async subscribe(subscribe) {
       for (const topic of subscribe.topics) await topics.facts(topic)
-      const subscription = new KafkaSubscription({ ...options, connection, topics, subscribe })
+      const group = subscribe.transient === true ? `${subscribe.group}-${randomUUID()}` : subscribe.group
+      const member = { ...subscribe, group }
+      const subscription = new KafkaSubscription({ ...options, connection, topics, subscribe: member })
       subscriptions.add(subscription)
       await subscription.start()
       return subscription

@@ -57,6 +57,11 @@ export interface Batch extends TopicPartition {
 export interface SubscribeOptions {
   group: string
   topics: string[]
+  /**
+   * A reader for itself, not a member: it owns every partition beside any other reader, `group` is only the beginning
+   * of its name, and nothing is left of it when it is closed. Default false.
+   */
+  transient?: boolean
   /** Where to begin in a partition without a commit. Default `earliest`. */
   from?: 'earliest' | 'latest'
   /** Most records a batch may hold. Default 5,000. */

@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { VelocastError } from '../../../services/platform/errors.ts'
 import { createCodec } from '../../../services/platform/event-log/avro-codec.ts'
 import { readAvroSchema } from '../../../services/platform/event-log/avro-schemas.ts'
+import { compileAvro } from '../../../services/platform/event-log/avro-type.ts'
 import type { Codec } from '../../../services/platform/event-log/codec.ts'
 import { subjectOf, TOPIC_RECORDS } from '../../../services/platform/event-log/topic-records.ts'
 import { TOPICS } from '../../../services/platform/topics.ts'
+import { ManualClock } from '../../ingest/manual-clock.ts'
 import { memoryRegistry } from '../schema-registry/memory-registry.ts'
 import {
   arbitraryObservation,
@@ -139,6 +141,26 @@ describe('the codec', () => {
     ])
     await codec.decode(TOPICS.status, [unknown, unknown])
     expect(registry.asked).toEqual([4_000_000])
+  })
+
+  test('asks again for an unknown id after ten seconds: its schema may have come late', async () => {
+    const registry = memoryRegistry()
+    const clock = new ManualClock(0)
+    const codec = createCodec({ registry, clock })
+    await codec.register()
+    const schema = readAvroSchema('StationObservation')
+    const note = { name: 'note', type: ['null', 'string'], default: null }
+    const later = { ...schema, fields: [...schema.fields, note] }
+    const body = compileAvro(later).toBuffer({ ...observation(), note: 'late' })
+    const id = registry.subjects.size + 1
+    const late = Buffer.concat([Buffer.from([0, 0, 0, 0, id]), body])
+    const decode = async () => (await codec.decode(TOPICS.status, [late]))[0]
+    expect(await decode()).toMatchObject({ code: 'schema_unknown_id' })
+    expect(await registry.register(subjectOf(TOPICS.status, 'StationObservation'), later)).toBe(id)
+    clock.advance(9_999)
+    expect(await decode()).toMatchObject({ code: 'schema_unknown_id' })
+    clock.advance(1)
+    expect(await decode()).toMatchObject({ name: 'StationObservation', value: observation() })
   })
 
   test('survives any corruption of any record: an entry for each, never a throw, never a hang', async () => {

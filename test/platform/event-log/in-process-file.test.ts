@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openInProcessLog } from '../../../services/platform/event-log/in-process.ts'
@@ -46,6 +47,36 @@ describe('the file of an in-process log', () => {
     const [next] = await log.publish('t', [{ partitionKey: 'a', key: 'a/next', value: null }])
     expect(next!.offset).toBe(lag!.end)
     await log.close()
+  })
+
+  test('forgets at its next opening what a transient reader that was killed had committed', async () => {
+    const log = openInProcessLog({ file, clock: instantClock() })
+    await log.ensureTopics([
+      { name: 't', partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_000_000 },
+    ])
+    await log.publish('t', [{ partitionKey: 'a', key: 'a/0', value: null }])
+    const assigned = Promise.withResolvers<void>()
+    const transient = {
+      group: 'reader',
+      transient: true,
+      topics: ['t'],
+      assigned: async () => assigned.resolve() as undefined,
+    }
+    await log.subscribe({ ...transient, batch: async () => {} })
+    await assigned.promise
+    const killed = join(directory, 'killed.sqlite')
+    await copyFile(`${file}-wal`, `${killed}-wal`)
+    await copyFile(file, killed)
+    await log.close()
+    const groups = (path: string): unknown[] => {
+      const database = new DatabaseSync(path)
+      const rows = database.prepare('SELECT group_name FROM group_offsets').all()
+      database.close()
+      return rows
+    }
+    expect(groups(file)).toEqual([])
+    await openInProcessLog({ file: killed, clock: instantClock() }).close()
+    expect(groups(killed)).toEqual([])
   })
 
   test('that is no log is refused by its name', async () => {

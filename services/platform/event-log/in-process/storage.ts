@@ -233,6 +233,16 @@ export class Storage {
     this.#transaction(() => this.#storeOffsets(group, offsets))
   }
 
+  /** Forgets the groups whose names begin so: what they had committed holds no record any more. */
+  deleteGroups(prefix: string): void {
+    this.#writes.flush()
+    this.#transaction(() => {
+      for (const table of ['group_offsets', 'group_epochs']) {
+        this.#run(`DELETE FROM ${table} WHERE substr(group_name, 1, ?) = ?`, prefix.length, prefix)
+      }
+    })
+  }
+
   /** A number greater than every one that the group was given before, across restarts. */
   nextEpoch(group: string): number {
     this.#writes.flush()

@@ -143,6 +143,11 @@ export class KafkaSubscription implements Subscription {
       })
       this.#tenure?.end()
       await this.#preparing
+      const { subscribe, topics, logger } = this.#options
+      if (subscribe.transient !== true) return
+      await topics.deleteGroup(subscribe.group).catch((error: unknown) => {
+        logger.debug({ err: error, group: subscribe.group }, 'group stays until its offsets expire')
+      })
     })()
     return this.#closing
   }

@@ -117,6 +117,11 @@ export class KafkaTopics {
     }
   }
 
+  /** Only a group without members can be deleted. */
+  async deleteGroup(group: string): Promise<void> {
+    await this.#ask((admin) => admin.deleteGroups([group]))
+  }
+
   async offsetsAt(topic: string, appended: number): Promise<Position[]> {
     await this.facts(topic)
     try {

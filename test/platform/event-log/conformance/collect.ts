@@ -13,6 +13,7 @@ interface CollectOptions {
   topics: string[]
   maxBatchRecords?: number
   from?: 'earliest' | 'latest'
+  transient?: boolean
   /** Commit after each batch; default true. */
   commit?: boolean
   /** Close after this many records, with what came beyond them neither kept nor committed. */

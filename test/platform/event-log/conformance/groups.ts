@@ -166,6 +166,25 @@ export function groupLaws(world: World): void {
     await subscription.close()
   })
 
+  test('transient readers of one name read all side by side, with no trace in the commits', async () => {
+    const topic = await makeTopic(world.log)
+    const systems = ['velib', 'docomo', 'baywheels', 'nice-ride']
+    for (const system of systems) await world.log.publish(topic, systemRecords(system, 0, 5))
+    const group = unique('group')
+    const member = await collect(world.log, { group, topics: [topic], stopAfter: 20 })
+    await member.done
+    const before = await world.log.lag(group, [topic])
+    const reader = (on: EventLog) => collect(on, { group, topics: [topic], transient: true, commit: false })
+    const readers = [await reader(world.log), await reader(world.openPeer())]
+    for (const { keys, assignments } of readers) {
+      await vi.waitFor(() => expect(keys().toSorted()).toHaveLength(20), PATIENCE)
+      expect(assignments[0]!.partitions).toHaveLength(PARTITIONS)
+      expect(assignments[0]!.partitions.every(({ committed }) => committed === null)).toBe(true)
+    }
+    for (const { subscription } of readers) await subscription.close()
+    expect(await world.log.lag(group, [topic])).toEqual(before)
+  })
+
   test('a new group begins at the earliest record, or at the end when it asks for the latest', async () => {
     const topic = await makeTopic(world.log)
     await world.log.publish(topic, systemRecords('velib', 0, 5))
