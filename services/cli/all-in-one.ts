@@ -7,6 +7,7 @@ import { createSinkService } from '../sink/service.ts'
 import { createWindowsService } from '../windows/service.ts'
 import { openPlatform, prepareTopics } from './composition.ts'
 import { everythingHandled, runServices } from './lifecycle.ts'
+import { createRedisWatch } from './redis-watch.ts'
 import type { Setting } from './setting.ts'
 import type { PollSource } from './source.ts'
 
@@ -44,7 +45,8 @@ export async function allInOne({
   const forecast = createForecastService(platform)
   const sink = createSinkService(platform)
   const monitor = createMonitorService(platform)
-  const workers: Service[] = [monitor, sink, forecast, windows, ingest]
+  const redis = createRedisWatch(platform, ['windows', 'look_ups'])
+  const workers: Service[] = [redis, monitor, sink, forecast, windows, ingest]
   const api = createApiService(
     { ...platform, clock: { ...platform.clock, now } },
     { services: () => workers },

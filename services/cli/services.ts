@@ -5,10 +5,22 @@ import { createMonitorService } from '../monitor/service.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import { createSinkService } from '../sink/service.ts'
 import { createWindowsService } from '../windows/service.ts'
+import type { RedisUse } from './redis-watch.ts'
 import type { ServiceName } from './service-names.ts'
 
-const FACTORIES: Record<ServiceName, (platform: Platform) => Service> = {
-  api: (platform) => createApiService(platform),
+/** What each service keeps in Redis or looks up there. */
+export const REDIS_USES: Record<ServiceName, readonly RedisUse[]> = {
+  api: ['look_ups'],
+  monitor: [],
+  sink: [],
+  forecast: ['windows', 'look_ups'],
+  windows: ['windows'],
+  ingest: [],
+}
+
+/** `beside`: services of the same process, whose checks the API's probes read too. */
+const FACTORIES: Record<ServiceName, (platform: Platform, beside: Service[]) => Service> = {
+  api: (platform, beside) => createApiService(platform, { services: () => beside }),
   monitor: (platform) => createMonitorService(platform),
   sink: (platform) => createSinkService(platform),
   forecast: (platform) => createForecastService(platform),
@@ -16,6 +28,6 @@ const FACTORIES: Record<ServiceName, (platform: Platform) => Service> = {
   ingest: (platform) => createIngestService(platform, { source: 'live' }),
 }
 
-export function createService(name: ServiceName, platform: Platform): Service {
-  return FACTORIES[name](platform)
+export function createService(name: ServiceName, platform: Platform, beside: Service[]): Service {
+  return FACTORIES[name](platform, beside)
 }

@@ -2,8 +2,9 @@ import { startHealthServer } from '../../platform/http/health-server.ts'
 import type { RunOptions } from '../commands/run.ts'
 import { openPlatform, prepareTopics } from '../composition.ts'
 import { runServices } from '../lifecycle.ts'
+import { createRedisWatch } from '../redis-watch.ts'
 import type { ServiceName } from '../service-names.ts'
-import { createService } from '../services.ts'
+import { createService, REDIS_USES } from '../services.ts'
 import { setting } from '../setting.ts'
 
 const NEVER: Promise<never> = new Promise(() => {})
@@ -14,11 +15,12 @@ export async function run(name: ServiceName, options: RunOptions): Promise<void>
   let closeHealth: () => Promise<void> = async () => {}
   try {
     await prepareTopics(platform)
-    const service = createService(name, platform)
+    const redis = createRedisWatch(platform, REDIS_USES[name])
+    const service = createService(name, platform, [redis])
     if (name !== 'api') {
       const health = await startHealthServer({
         ...config.http,
-        service,
+        service: { name, health: () => [...service.health(), ...redis.health()] },
         metrics: platform.metrics,
         logger: platform.logger,
       })
@@ -27,7 +29,7 @@ export async function run(name: ServiceName, options: RunOptions): Promise<void>
       logger.info({ url: health.url }, 'health checks and metrics are up')
     }
     await runServices({
-      services: [service],
+      services: [redis, service],
       logger: platform.logger,
       until: () => {
         platform.logger.info('started')
