@@ -3,6 +3,7 @@ import pRetry from 'p-retry'
 import type { Logger } from 'pino'
 import { isRetryable } from '../../errors.ts'
 import { kafkaError } from './kafka-error.ts'
+import { mendRecordBatches } from './mend-record-batches.ts'
 import { mendRequestTimeouts } from './mend-timeouts.ts'
 
 export interface KafkaConnectionOptions {
@@ -34,6 +35,7 @@ export interface KafkaConnection {
 
 export function openConnection(options: KafkaConnectionOptions): KafkaConnection {
   mendRequestTimeouts()
+  mendRecordBatches()
   const { logger, connectLimitMs = DEFAULT_CONNECT_LIMIT_MS } = options
   const brokers = options.brokers.join(', ')
   const kafka = new kafkajs.Kafka({

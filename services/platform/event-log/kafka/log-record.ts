@@ -1,22 +1,16 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { LogRecord } from '../port.ts'
 
-/** A message as the log's consumers see it: keys and headers are UTF-8 text, the first of a repeated header counts. */
+/** A message as the log's consumers see it; `mendRecordBatches` has made keys and headers text. */
 export function toLogRecord(options: { topic: string; partition: number; message: KafkaMessage }): LogRecord {
   const { topic, partition, message } = options
-  const headers: Record<string, string> = {}
-  for (const name in message.headers) {
-    const value = message.headers[name]
-    const first = Array.isArray(value) ? value[0] : value
-    if (first !== undefined) headers[name] = first.toString()
-  }
   return {
     topic,
     partition,
     offset: Number(message.offset),
-    key: message.key === null ? null : message.key.toString(),
+    key: message.key as string | null,
     value: message.value,
-    headers,
+    headers: message.headers as Record<string, string>,
     appended: Number(message.timestamp),
   }
 }

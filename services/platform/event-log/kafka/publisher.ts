@@ -3,10 +3,12 @@ import { partitionOf } from '../partitioner.ts'
 import type { OutgoingRecord, Position } from '../port.ts'
 import { BATCH_OVERHEAD, recordBytes, requireWithinLimit } from '../record-size.ts'
 import type { KafkaConnection } from './connection.ts'
+import { encodeBatch } from './encode-batch.ts'
 import { kafkaError } from './kafka-error.ts'
+import { batchMessage } from './mend-record-batches.ts'
 import type { KafkaTopics, TopicFacts } from './topics.ts'
 
-/** kafkajs groups a request's messages in quadratic time: beyond this many it would show. */
+/** kafkajs spreads the records of a batch that it reads over the stack: far fewer than that holds, and plenty. */
 const REQUEST_RECORDS = 2_000
 /** Well below a broker's socket.request.max.bytes (100 MiB), whatever the number of partitions. */
 const REQUEST_BYTES = 32 * 1024 * 1024
@@ -90,15 +92,20 @@ async function sendRequest(
   positions: Position[],
 ): Promise<void> {
   try {
+    const byPartition = Map.groupBy(request, ({ partition }) => partition)
+    const now = Date.now()
     const answer = await producer.send({
       topic,
       acks: -1,
-      messages: request.map(({ partition, record: { key, value, headers } }) => ({
-        partition,
-        key,
-        value,
-        ...(headers === undefined ? {} : { headers }),
-      })),
+      messages: [...byPartition].map(([partition, routed]) =>
+        batchMessage(
+          partition,
+          encodeBatch(
+            routed.map(({ record }) => record),
+            now,
+          ),
+        ),
+      ),
     })
     const next = new Map(answer.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]))
     for (const { index, partition } of request) {
