@@ -50,19 +50,23 @@ export async function consume(options: ConsumeOptions): Promise<Subscription> {
     },
     async batch(batch) {
       const { records, ...where } = batch
-      const decoded = await platform.codec.decode(
+      const { codec } = platform
+      const unread = records.filter(({ decoded }) => decoded?.by !== codec)
+      const entries = await codec.decode(
         batch.topic,
-        records.map(({ value }) => value),
+        unread.map(({ value }) => value),
       )
       if (batch.signal.aborted) return
-      const good: DecodedRecord[] = []
       const refused: DeadLetter[] = []
-      records.forEach((record, index) => {
-        const entry = decoded[index]!
+      unread.forEach((record, index) => {
+        const entry = entries[index]!
         const verdict = entry instanceof VelocastError ? entry : checkRecord(record, entry)
         if (verdict !== null) refused.push({ record, error: verdict })
-        else good.push({ record, decoded: entry as Decoded })
+        else record.decoded = { by: codec, as: entry as Decoded }
       })
+      const good = records.flatMap((record): DecodedRecord | [] =>
+        record.decoded?.by === codec ? { record, decoded: record.decoded.as } : [],
+      )
       await deadLetters.publish(refused)
       if (batch.signal.aborted) return
       await handle({ ...where, records: good, nextOffset: records.at(-1)!.offset + 1 })

@@ -23,7 +23,7 @@ export interface InProcessLogOptions {
 /**
  * The event log of a single process: topics, records, offsets and epochs in one SQLite file, durable when `publish`
  * resolves; writes of one turn of the event loop share a sync of the disk. Consumers are woken by a publish, nothing
- * polls. Memory: one batch a member (16 MiB and one record), and the newest 32 MiB of records for readers that keep up.
+ * polls. Memory: one batch a member (16 MiB and one record), and the newest 64 MiB of records for readers that keep up.
  * Deleted records' space is used again; the file does not shrink.
  */
 export function openInProcessLog({ file, clock, logger }: InProcessLogOptions): EventLog {

@@ -1,3 +1,5 @@
+import type { Codec, Decoded } from './codec.ts'
+
 /** One record as a consumer sees it. `appended` is the log's own append time (epoch ms), never event time. */
 export interface LogRecord {
   topic: string
@@ -7,6 +9,8 @@ export interface LogRecord {
   value: Buffer | null
   headers: Record<string, string>
   appended: number
+  /** What `consume` has made of it: readers in one process, which a log may give the same record, decode it once. */
+  decoded?: { by: Codec; as: Decoded }
 }
 
 /** One record to append. `partitionKey` is the system: all its records share one partition, in order. */

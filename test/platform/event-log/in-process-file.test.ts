@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openInProcessLog } from '../../../services/platform/event-log/in-process.ts'
+import type { LogRecord } from '../../../services/platform/event-log/port.ts'
 import { instantClock } from './instant-clock.ts'
 
 const CHILD = fileURLToPath(new URL('./publishing-child.ts', import.meta.url))
@@ -77,6 +78,42 @@ describe('the file of an in-process log', () => {
     expect(groups(file)).toEqual([])
     await openInProcessLog({ file: killed, clock: instantClock() }).close()
     expect(groups(killed)).toEqual([])
+  })
+
+  test('of an earlier version, with a row for each record, is taken over', async () => {
+    const spec = { name: 't', partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_000_000 }
+    const earlier = openInProcessLog({ file, clock: instantClock() })
+    await earlier.ensureTopics([spec])
+    await earlier.close()
+    const database = new DatabaseSync(file)
+    const insert = database.prepare('INSERT INTO records VALUES (1, ?, ?, ?, ?, ?)')
+    for (let offset = 5; offset < 15; offset += 1) {
+      insert.run(offset, 1_000 + Math.floor(offset / 4), `a/${offset}`, Buffer.from([offset]), '{"h":"x"}')
+    }
+    database.exec('UPDATE partitions SET next_offset = 15, newest_appended = 1003')
+    database.close()
+
+    const log = openInProcessLog({ file, clock: instantClock() })
+    await log.publish('t', [
+      { partitionKey: 'a', key: 'a/15', value: Buffer.from([15]), headers: { h: 'x' } },
+    ])
+    const read = Promise.withResolvers<LogRecord[]>()
+    const seen: LogRecord[] = []
+    await log.subscribe({
+      group: 'g',
+      topics: ['t'],
+      async batch({ records }) {
+        seen.push(...records)
+        if (seen.length >= 11) read.resolve(seen)
+      },
+    })
+    const records = await read.promise
+    expect(records.map(({ offset, key, value }) => [offset, key, value?.[0]])).toEqual(
+      Array.from({ length: 11 }, (_, place) => [5 + place, `a/${5 + place}`, 5 + place]),
+    )
+    expect(records.every(({ headers }) => headers.h === 'x')).toBe(true)
+    expect(await log.offsetsAt('t', 1_002)).toEqual([{ topic: 't', partition: 0, offset: 8 }])
+    await log.close()
   })
 
   test('that is no log is refused by its name', async () => {

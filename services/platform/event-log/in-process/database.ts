@@ -20,6 +20,13 @@ CREATE TABLE IF NOT EXISTS partitions (
   id INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
   newest_appended INTEGER NOT NULL, UNIQUE (topic, partition)
 );
+CREATE TABLE IF NOT EXISTS batches (
+  partition_id INTEGER NOT NULL, next_offset INTEGER NOT NULL, first_offset INTEGER NOT NULL, appended INTEGER NOT NULL,
+  meta TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (partition_id, next_offset)
+);
+CREATE TABLE IF NOT EXISTS deleted_below (
+  partition_id INTEGER PRIMARY KEY, first_offset INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS records (
   partition_id INTEGER NOT NULL, record_offset INTEGER NOT NULL, appended INTEGER NOT NULL, key TEXT, value BLOB,
   headers TEXT, PRIMARY KEY (partition_id, record_offset)

@@ -1,6 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { LogRecord, OutgoingRecord, Position, TopicSpec } from '../port.ts'
+import { BatchTable } from './batch-table.ts'
 import { databaseError, openDatabase } from './database.ts'
+import { KeyedTable } from './keyed-table.ts'
+import type { RecordTable } from './record-table.ts'
 import { openSyncs, type Syncs } from './syncs.ts'
 import { Tail } from './tail.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -10,6 +13,7 @@ export interface PartitionState {
   readonly id: number
   readonly topic: string
   readonly partition: number
+  readonly compacted: boolean
   /** Offset after the last durable record: what readers see. */
   next: number
   /** Offset of the next record to append; above `next` while the disk is synced. */
@@ -35,14 +39,6 @@ interface Cursor {
   records: LogRecord[]
 }
 
-interface RecordRow {
-  record_offset: number
-  appended: number
-  key: string | null
-  value: Uint8Array | null
-  headers: string | null
-}
-
 /**
  * The log's tables. `append` and `commit` share transactions and syncs (`WriteQueue`); every other method is synchronous
  * and one transaction, synced before it returns. Errors are those of `databaseError`.
@@ -55,6 +51,8 @@ export class Storage {
   readonly #tail = new Tail()
   readonly #writes: WriteQueue
   readonly #syncs: Syncs
+  readonly #batches: BatchTable
+  readonly #keyed: RecordTable
   /** Of the transaction that runs: where each partition that it appends to has come. */
   readonly #cursors = new Map<PartitionState, Cursor>()
 
@@ -62,6 +60,8 @@ export class Storage {
     this.#file = file
     this.#database = openDatabase(file)
     this.#syncs = openSyncs(file)
+    this.#batches = new BatchTable(this.#database)
+    this.#keyed = new KeyedTable(this.#database)
     this.#writes = new WriteQueue({
       transaction: (work) => this.#appending(work),
       sync: () => this.#syncs.sync().catch((error: unknown) => Promise.reject(databaseError(error, file))),
@@ -74,8 +74,9 @@ export class Storage {
         compacted: row.compacted === 1,
         maxBytes: row.max_bytes as number,
       }
-      this.topics.set(spec.name, { spec, partitions: this.#partitionsOf(spec.name) })
+      this.topics.set(spec.name, { spec, partitions: this.#partitionsOf(spec) })
     }
+    this.#adoptRecords()
   }
 
   createTopic(spec: TopicSpec): void {
@@ -96,111 +97,60 @@ export class Storage {
         )
       }
     })
-    this.topics.set(spec.name, { spec, partitions: this.#partitionsOf(spec.name) })
+    this.topics.set(spec.name, { spec, partitions: this.#partitionsOf(spec) })
   }
 
   /** Resolves when the records are durable, with their positions in the order given. */
   async append(topic: StoredTopic, appends: Append[], now: number): Promise<Position[]> {
     const { name, compacted } = topic.spec
-    let positions: Position[] = []
-    const insert = this.#statement('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)')
-    await this.#writes.add(() => {
-      positions = []
-      for (const { partition, record } of appends) {
+    const positions = new Array<Position>(appends.length)
+    const parts = [...Map.groupBy(appends.entries(), ([, { partition }]) => partition)].map(
+      ([partition, entries]) => {
         const state = topic.partitions[partition]!
+        const records = entries.map(([, { record }]) => record)
+        const places = entries.map(([place]) => place)
+        return { state, records, places, insert: this.#tableOf(state).prepare(records) }
+      },
+    )
+    await this.#writes.add(() => {
+      for (const { state, records, places, insert } of parts) {
+        const { partition } = state
         const cursor = this.#cursorOf(state)
-        cursor.appended = Math.max(cursor.appended, now)
-        const { key, value, headers } = record
-        const offset = cursor.next++
-        const { appended } = cursor
-        if (compacted) this.#forgetOlder(state.id, key, offset)
-        const text = headers === undefined ? null : JSON.stringify(headers)
-        insert.run(state.id, offset, appended, key, value, text)
-        if (!compacted) {
-          cursor.records.push({
-            topic: name,
-            partition,
-            offset,
-            key,
-            value,
-            headers: headers ?? {},
-            appended,
-          })
+        const appended = Math.max(cursor.appended, now)
+        insert(state, cursor.next, appended)
+        for (const [index, { key, value, headers = {} }] of records.entries()) {
+          const offset = cursor.next + index
+          positions[places[index]!] = { topic: name, partition, offset }
+          if (!compacted) {
+            cursor.records.push({ topic: name, partition, offset, key, value, headers, appended })
+          }
         }
-        positions.push({ topic: name, partition, offset })
+        cursor.next += records.length
+        cursor.appended = appended
       }
     })
     return positions
   }
 
-  /** Records from `offset` on, until there are `maxRecords` of them or their values exceed `maxBytes`; at least one if any. */
+  /** As `RecordTable.read`; the newest come from memory. */
   read(state: PartitionState, offset: number, maxRecords: number, maxBytes: number): LogRecord[] {
     const kept = this.#tail.read(state.id, offset, maxRecords, maxBytes)
-    if (kept !== null) return kept
-    const records: LogRecord[] = []
-    let bytes = 0
-    try {
-      const rows = this.#statement(
-        'SELECT record_offset, appended, key, value, headers FROM records WHERE partition_id = ? AND record_offset >= ? AND record_offset < ? ORDER BY record_offset LIMIT ?',
-      ).iterate(state.id, offset, state.next, maxRecords) as Iterable<unknown> as Iterable<RecordRow>
-      for (const row of rows) {
-        records.push({
-          topic: state.topic,
-          partition: state.partition,
-          offset: row.record_offset,
-          key: row.key,
-          value: row.value === null ? null : asBuffer(row.value),
-          headers: row.headers === null ? {} : (JSON.parse(row.headers) as Record<string, string>),
-          appended: row.appended,
-        })
-        bytes += row.value?.byteLength ?? 0
-        if (bytes >= maxBytes) break
-      }
-    } catch (error) {
-      throw databaseError(error, this.#file)
-    }
-    return records
+    return kept ?? this.#reading(() => this.#tableOf(state).read(state, offset, maxRecords, maxBytes))
   }
 
-  /** Offset of the oldest record kept, the end when there is none. */
   firstOffset(state: PartitionState): number {
-    const row = this.#get(
-      'SELECT record_offset FROM records WHERE partition_id = ? ORDER BY record_offset LIMIT 1',
-      state.id,
-    )
-    return row === undefined ? state.next : (row.record_offset as number)
+    return this.#reading(() => this.#tableOf(state).firstOffset(state))
   }
 
-  /** First offset appended at or after `appended`: a binary search, since append times never go back. */
   offsetAt(state: PartitionState, appended: number): number {
-    let low = this.firstOffset(state)
-    let high = state.next
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      const row = this.#get(
-        'SELECT record_offset, appended FROM records WHERE partition_id = ? AND record_offset >= ? ORDER BY record_offset LIMIT 1',
-        state.id,
-        middle,
-      )
-      if (row === undefined || (row.appended as number) >= appended) high = middle
-      else low = (row.record_offset as number) + 1
-    }
-    const row = this.#get(
-      'SELECT record_offset FROM records WHERE partition_id = ? AND record_offset >= ? ORDER BY record_offset LIMIT 1',
-      state.id,
-      low,
-    )
-    return row === undefined ? state.next : (row.record_offset as number)
+    return this.#reading(() => this.#tableOf(state).offsetAt(state, appended))
   }
 
   /** Deletes at most `limit` of the oldest records below `offset`. */
   deleteBelow(state: PartitionState, offset: number, limit: number): void {
     const end = Math.min(offset, this.firstOffset(state) + limit)
     this.#tail.forget(state.id)
-    this.#transaction(() => {
-      this.#run('DELETE FROM records WHERE partition_id = ? AND record_offset < ?', state.id, end)
-      this.#run('DELETE FROM newest_of_key WHERE partition_id = ? AND record_offset < ?', state.id, end)
-    })
+    this.#transaction(() => this.#tableOf(state).deleteBelow(state, end))
   }
 
   committed(group: string, state: PartitionState): number | null {
@@ -310,26 +260,38 @@ export class Storage {
     }
   }
 
-  #forgetOlder(id: number, key: string, offset: number): void {
-    const older = this.#statement(
-      'SELECT record_offset FROM newest_of_key WHERE partition_id = ? AND key = ?',
-    ).get(id, key)
-    if (older !== undefined) {
-      this.#run('DELETE FROM records WHERE partition_id = ? AND record_offset = ?', id, older.record_offset!)
-    }
-    this.#run(
-      'INSERT INTO newest_of_key VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET record_offset = excluded.record_offset',
-      id,
-      key,
-      offset,
-    )
+  /** Earlier versions kept the records of every topic one by one. */
+  #adoptRecords(): void {
+    const adopted = this.#all(
+      'SELECT id FROM partitions JOIN topics ON name = topic WHERE compacted = 0 AND id IN (SELECT partition_id FROM records)',
+    ).map(({ id }) => id)
+    if (adopted.length === 0) return
+    const states = [...this.topics.values()].flatMap(({ partitions }) => partitions)
+    this.#transaction(() => {
+      for (const state of states.filter(({ id }) => adopted.includes(id))) {
+        this.#batches.deleteBelow(state, this.#keyed.firstOffset(state))
+        for (let next = 0; next < state.next; ) {
+          const records = this.#keyed.read(state, next, 1_000, Number.POSITIVE_INFINITY)
+          for (const [appended, together] of Map.groupBy(records, (record) => record.appended)) {
+            this.#batches.prepare(together)(state, together[0]!.offset, appended)
+          }
+          next = (records.at(-1)?.offset ?? state.next) + 1
+        }
+        this.#keyed.deleteBelow(state, state.next)
+      }
+    })
   }
 
-  #partitionsOf(topic: string): PartitionState[] {
-    return this.#all('SELECT * FROM partitions WHERE topic = ? ORDER BY partition', topic).map((row) => ({
+  #tableOf({ compacted }: PartitionState): RecordTable {
+    return compacted ? this.#keyed : this.#batches
+  }
+
+  #partitionsOf({ name, compacted }: TopicSpec): PartitionState[] {
+    return this.#all('SELECT * FROM partitions WHERE topic = ? ORDER BY partition', name).map((row) => ({
       id: row.id as number,
-      topic,
+      topic: name,
       partition: row.partition as number,
+      compacted,
       next: row.next_offset as number,
       written: row.next_offset as number,
       newestAppended: row.newest_appended as number,
@@ -373,18 +335,18 @@ export class Storage {
   }
 
   #get(sql: string, ...values: (string | number)[]) {
-    try {
-      return this.#statement(sql).get(...values)
-    } catch (error) {
-      throw databaseError(error, this.#file)
-    }
+    return this.#reading(() => this.#statement(sql).get(...values))
   }
 
   #all(sql: string, ...values: (string | number)[]) {
     return this.#statement(sql).all(...values)
   }
-}
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  #reading<Result>(read: () => Result): Result {
+    try {
+      return read()
+    } catch (error) {
+      throw databaseError(error, this.#file)
+    }
+  }
 }

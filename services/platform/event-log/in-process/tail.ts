@@ -1,9 +1,9 @@
 import type { LogRecord } from '../port.ts'
 
-/** Bytes of values that are kept for readers that keep up: some 30 polls of 1,500 stations with their forecasts. */
-const TAIL_BYTES = 32 * 1024 * 1024
-/** What a record costs beside its value: key, headers, the object. */
-const RECORD_BYTES = 600
+/** Bytes that are kept for readers that keep up: some 15 polls of 1,500 stations with their forecasts. */
+const TAIL_BYTES = 64 * 1024 * 1024
+/** What a record costs beside its value: key, headers, the object, and what it was decoded to. */
+const RECORD_BYTES = 1_300
 
 interface Run {
   records: LogRecord[]

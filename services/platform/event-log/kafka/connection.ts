@@ -38,6 +38,8 @@ export function openConnection(options: KafkaConnectionOptions): KafkaConnection
   mendRecordBatches()
   const { logger, connectLimitMs = DEFAULT_CONNECT_LIMIT_MS } = options
   const brokers = options.brokers.join(', ')
+  const { sasl } = options
+  const account = sasl === undefined ? brokers : `user ${sasl.username} by ${sasl.mechanism} at ${brokers}`
   const kafka = new kafkajs.Kafka({
     clientId: options.clientId,
     brokers: options.brokers,
@@ -45,7 +47,7 @@ export function openConnection(options: KafkaConnectionOptions): KafkaConnection
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     retry: RETRY,
     logCreator: () => logTo(logger),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl as kafkajs.SASLOptions }),
+    ...(sasl === undefined ? {} : { sasl: sasl as kafkajs.SASLOptions }),
   })
   const closed = new AbortController()
   const connected: { disconnect(): Promise<void> }[] = []
@@ -56,7 +58,8 @@ export function openConnection(options: KafkaConnectionOptions): KafkaConnection
         try {
           await part.connect()
         } catch (error) {
-          throw kafkaError(error, brokers)
+          const mapped = kafkaError(error, brokers)
+          throw mapped.code === 'log_credentials' ? kafkaError(error, account) : mapped
         }
       },
       {
@@ -112,13 +115,13 @@ export function openConnection(options: KafkaConnectionOptions): KafkaConnection
   }
 }
 
-/** kafkajs reports every try of its own; ours to report is what remains, so its lines are one level lower. */
+/** kafkajs reports every try of its own, with stacks; what remains of them is ours to report, so its lines are for debugging. */
 function logTo(logger: Logger): (entry: kafkajs.LogEntry) => void {
   const child = logger.child({ component: 'kafkajs' })
   return ({ level, namespace, log }) => {
     const { message, logger: _name, timestamp: _time, ...facts } = log
     const { ERROR, WARN } = kafkajs.logLevel
-    const write = level === ERROR ? child.info : level === WARN ? child.debug : child.trace
+    const write = level === ERROR || level === WARN ? child.debug : child.trace
     write.call(child, { namespace, ...facts }, message)
   }
 }

@@ -7,6 +7,7 @@ const CODES: Record<string, ErrorCode> = {
   UNKNOWN_TOPIC_OR_PARTITION: 'log_topic_missing',
   INVALID_TOPIC_EXCEPTION: 'log_topic_missing',
   SASL_AUTHENTICATION_FAILED: 'log_credentials',
+  UNSUPPORTED_SASL_MECHANISM: 'log_credentials',
   TOPIC_AUTHORIZATION_FAILED: 'log_credentials',
   GROUP_AUTHORIZATION_FAILED: 'log_credentials',
   CLUSTER_AUTHORIZATION_FAILED: 'log_credentials',
@@ -22,7 +23,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   log_record_oversized: 'record exceeds max.message.bytes of its topic',
   log_topic_missing: 'topic does not exist, create it with velocast topics',
   log_credentials:
-    'kafka refuses these credentials, check log.username, log.password and the rights of that user',
+    'kafka refuses these credentials, check log.username, log.password, log.mechanism and the rights of that user',
   log_stale_epoch: 'epoch of the group has ended, drop its state and wait for the new assignment',
 }
 
@@ -33,8 +34,12 @@ export function kafkaError(error: unknown, subject: string): VelocastError {
     chain(error)
       .map(codeOf)
       .find((found) => found !== null) ?? 'log_unreachable'
+  const text = textOf(error)
+  const asksMore = /closed connection/i.test(text)
+    ? ', and whether they ask for TLS (log.ssl) or a user (log.username)'
+    : ''
   const remedy =
-    REMEDIES[code] ?? `kafka gives no usable answer (${textOf(error)}), check log.brokers and that they run`
+    REMEDIES[code] ?? `kafka gives no usable answer (${text}), check log.brokers and that they run${asksMore}`
   return new VelocastError({
     code,
     retryable: code === 'log_unreachable',

@@ -56,7 +56,7 @@ export class KafkaTopics {
         })
       })
     } catch (error) {
-      throw kafkaError(error, specs.map(({ name }) => name).join(', '))
+      throw kafkaError(error, this.#connection.brokers)
     }
   }
 
