@@ -4,8 +4,9 @@ import type { ReplaySummary } from '../ingest/replay/progress.ts'
 import { createMonitorService } from '../monitor/service.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import { createSinkService } from '../sink/service.ts'
+import { createTrainService } from '../train/service.ts'
 import { createWindowsService } from '../windows/service.ts'
-import { openPlatform, prepareTopics } from './composition.ts'
+import { openPlatform, prepareTopics, requireStore } from './composition.ts'
 import { everythingHandled, runServices } from './lifecycle.ts'
 import { createRedisWatch } from './redis-watch.ts'
 import type { Setting } from './setting.ts'
@@ -34,6 +35,7 @@ export async function allInOne({
   let source: PollSource | undefined
   let summary: ReplaySummary | undefined
   try {
+    await requireStore(platform, { patient: true })
     await prepareTopics(platform)
     source = openSource(platform)
   } catch (error) {
@@ -45,8 +47,9 @@ export async function allInOne({
   const forecast = createForecastService(platform)
   const sink = createSinkService(platform)
   const monitor = createMonitorService(platform)
+  const train = createTrainService(platform)
   const redis = createRedisWatch(platform, ['windows', 'look_ups'])
-  const workers: Service[] = [redis, monitor, sink, forecast, windows, ingest]
+  const workers: Service[] = [redis, train, monitor, sink, forecast, windows, ingest]
   const api = createApiService(
     { ...platform, clock: { ...platform.clock, now } },
     { services: () => workers },

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
+import { isRetryable } from '../platform/errors.ts'
 import { createCodec } from '../platform/event-log/avro-codec.ts'
 import { openInProcessLog } from '../platform/event-log/in-process.ts'
 import { openKafkaLog } from '../platform/event-log/kafka.ts'
@@ -40,9 +41,8 @@ export async function openPlatform({
   const log = openLog(config, logger)
   const codec = createCodec({ registry: openRegistry(config) })
   const objects = await openObjectStore({
-    root: config.storage.root ?? join(config.data, 'store'),
+    ...primaryStore(config),
     mirror: config.storage.mirror,
-    gcsEndpoint: config.storage.gcs_endpoint,
     logger,
   })
   const { url, window_ttl_hours } = config.redis
@@ -71,8 +71,29 @@ export async function prepareTopics({
   await log.ensureTopics(topicSpecs({ partitions: config.log.partitions }))
 }
 
+/**
+ * Asks the object store once: a bucket that is missing or credentials that are refused end a command before it began
+ * anything. A store that cannot be reached for the moment does too, unless the command is `patient`: services retry.
+ */
+export async function requireStore(
+  { config, logger }: Pick<Platform, 'config' | 'logger'>,
+  { patient = false } = {},
+): Promise<void> {
+  try {
+    const objects = await openObjectStore({ ...primaryStore(config), maxRetries: 1 })
+    await objects.get('doctor/absent.txt')
+  } catch (error) {
+    if (!patient || !isRetryable(error)) throw error
+    logger.warn({ err: error }, 'object store cannot be reached, what needs it waits')
+  }
+}
+
+function primaryStore({ data, storage }: Config): { root: string; gcsEndpoint: string | undefined } {
+  return { root: storage.root ?? join(data, 'store'), gcsEndpoint: storage.gcs_endpoint }
+}
+
 function openLog(config: Config, logger: Logger): EventLog {
-  const { kind, brokers, ssl, username, password, mechanism, session_timeout_ms, replication } = config.log
+  const { kind, brokers, ssl, username, password, mechanism } = config.log
   if (kind === 'embedded')
     return openInProcessLog({ file: join(config.data, 'log.sqlite'), clock: systemClock, logger })
   return openKafkaLog({
@@ -80,8 +101,9 @@ function openLog(config: Config, logger: Logger): EventLog {
     ssl,
     ...(username === undefined ? {} : { sasl: { mechanism, username, password: password ?? '' } }),
     clientId: `velocast-${hostname()}-${process.pid}`,
-    sessionTimeoutMs: session_timeout_ms,
-    replication,
+    sessionTimeoutMs: config.log.session_timeout_ms,
+    connectLimitMs: config.log.connect_limit_ms,
+    replication: config.log.replication,
     clock: systemClock,
     logger,
   })

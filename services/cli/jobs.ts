@@ -1,5 +1,5 @@
 import type { JobOptions, Progress as JobProgress } from '../sink/compaction/job.ts'
-import { openPlatform } from './composition.ts'
+import { openPlatform, requireStore } from './composition.ts'
 import type { JobCommandOptions } from './options.ts'
 import type { Progress } from './output.ts'
 import { setting, systemsOf } from './setting.ts'
@@ -12,10 +12,11 @@ export async function runJobs<Report extends { outcome: string }>(
   options: JobCommandOptions,
   { job, text }: { job: (context: JobOptions) => Promise<Report>; text: (report: Report) => string },
 ): Promise<void> {
-  const { config, logger, output } = setting(options, { logging: { level: 'warn' } })
+  const { config, logger, output } = setting(options, {}, { logging: { level: 'warn' } })
   const dryRun = options.dryRun === true || /^(1|true)$/i.test(process.env.DRY_RUN ?? '')
   const { platform, close } = await openPlatform({ config, logger })
   try {
+    await requireStore(platform)
     const reports: Report[] = []
     for (const system of systemsOf(config, options.system)) {
       const bar = output.progress(system)

@@ -15,12 +15,13 @@ export interface Setting {
 
 type Tree = { [key: string]: unknown }
 
-/** Loads the configuration with a command's own overrides on top. */
-export function setting(options: CommonOptions, overrides: Tree = {}): Setting {
+/** Loads the configuration with a command's own overrides on top, and its own defaults below. */
+export function setting(options: CommonOptions, overrides: Tree = {}, defaults: Tree = {}): Setting {
   const own = options.data === undefined ? {} : { data: options.data }
   const config = loadConfig({
     file: options.config ?? process.env.VELOCAST_CONFIG,
     env: process.env,
+    defaults,
     overrides: { ...own, ...overrides },
   })
   return {
@@ -28,6 +29,16 @@ export function setting(options: CommonOptions, overrides: Tree = {}): Setting {
     logger: createLogger({ ...config.logging, stream: process.stderr }),
     output: createOutput({ json: options.json === true }),
   }
+}
+
+/** The one system that a command works on: the one named, else the only one that is configured. */
+export function oneSystemOf(config: Config, named: string | undefined): string {
+  const [system, ...others] = systemsOf(config, named)
+  if (system !== undefined && others.length === 0) return system
+  throw new VelocastError({
+    code: 'request_invalid',
+    message: `--system must name one of ${config.systems.map(({ id }) => id).join(', ')}: nothing`,
+  })
 }
 
 /** The systems that a command works on: the one named, else all that are configured. */

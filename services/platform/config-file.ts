@@ -17,6 +17,8 @@ export interface LoadConfigOptions {
   /** YAML or JSON file; none means defaults. */
   file?: string | undefined
   env: Record<string, string | undefined>
+  /** Holds where neither file nor environment says otherwise: a command's own defaults. */
+  defaults?: Tree
   /** Wins over everything, `{ http: { port: 0 } }`. */
   overrides?: Tree
 }
@@ -25,10 +27,10 @@ export interface LoadConfigOptions {
  * Configuration from defaults < file < environment < overrides. Unknown keys and variables fail; every problem is
  * told at once, with its path, value and remedy. Throws `config_unreadable` or `config_invalid`.
  */
-export function loadConfig({ file, env, overrides = {} }: LoadConfigOptions): Config {
+export function loadConfig({ file, env, defaults = {}, overrides = {} }: LoadConfigOptions): Config {
   const problems: string[] = []
   const tree = merge(
-    merge(file === undefined ? {} : readTree(file), environmentTree(env, problems)),
+    merge(merge(defaults, file === undefined ? {} : readTree(file)), environmentTree(env, problems)),
     overrides,
   )
   const parsed = configSchema.safeParse(tree, { reportInput: true })

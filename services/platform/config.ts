@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { isStorageRoot, STORAGE_ROOT_RULE } from './object-store/root.ts'
 
 const path = z.string().min(1)
+const storageRoot = z.string().refine(isStorageRoot, STORAGE_ROOT_RULE)
 
 const weatherPoint = z.strictObject({
   lat: z.number().min(-90).max(90),
@@ -77,6 +79,12 @@ export const configSchema = z.strictObject({
         .min(1000)
         .default(30000)
         .describe('A consumer silent for this long loses its partitions'),
+      connect_limit_ms: z
+        .number()
+        .int()
+        .min(0)
+        .default(60000)
+        .describe('Brokers that do not answer at the start are waited for this long'),
     })
     .prefault({}),
   registry: z
@@ -98,8 +106,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   storage: z
     .strictObject({
-      root: z.string().optional().describe('gs://bucket/prefix or a directory; default <data>/store'),
-      mirror: z.string().optional().describe('A second root that gets every object too'),
+      root: storageRoot.optional().describe('gs://bucket/prefix or a directory; default <data>/store'),
+      mirror: storageRoot.optional().describe('A second root that gets every object too'),
       gcs_endpoint: z.url().optional().describe('Address of a GCS emulator'),
     })
     .prefault({}),

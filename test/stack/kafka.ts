@@ -20,11 +20,19 @@ export type KafkaOptions = {
   port?: number
   /** Broker settings that add to or replace the ones below, such as `log.retention.check.interval.ms`. */
   settings?: Record<string, string>
+  /** User → password: a second listener that asks for them, by SASL/PLAIN. */
+  users?: Record<string, string>
   /** Replaces the small heap and the quick-starting compiler, for benchmarks. */
   javaOptions?: string[]
 }
 
-export type KafkaServer = Server & { brokers: string[]; port: number; version: string }
+export type KafkaServer = Server & {
+  brokers: string[]
+  port: number
+  version: string
+  /** Of the listener with users; empty without them. */
+  saslBrokers: string[]
+}
 
 /**
  * Starts one Apache Kafka node in KRaft mode, broker and controller in one. Topics are never created by use.
@@ -37,8 +45,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
   const port = options.port ?? (await freePort())
   const directory = await serverDirectory('kafka')
   const settingsFile = join(directory, 'server.properties')
+  const sasl = options.users === undefined ? null : { port: await freePort(), users: options.users }
   const settings = {
-    ...brokerSettings({ port, controllerPort: await freePort(), directory }),
+    ...brokerSettings({ port, controllerPort: await freePort(), directory, sasl }),
     ...options.settings,
   }
   await writeFile(
@@ -71,7 +80,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     directory,
     ready: () => answers(port),
   })
-  return Object.assign(server, { brokers: [`127.0.0.1:${port}`], port, version })
+  const saslBrokers = sasl === null ? [] : [`127.0.0.1:${sasl.port}`]
+  return Object.assign(server, { brokers: [`127.0.0.1:${port}`], port, version, saslBrokers })
 }
 
 /** Fetches Kafka without starting it. */
@@ -87,8 +97,10 @@ function brokerSettings(node: {
   port: number
   controllerPort: number
   directory: string
+  sasl: { port: number; users: Record<string, string> } | null
 }): Record<string, string> {
-  const broker = `PLAINTEXT://127.0.0.1:${node.port}`
+  const plain = `PLAINTEXT://127.0.0.1:${node.port}`
+  const broker = node.sasl === null ? plain : `${plain},SASL_PLAINTEXT://127.0.0.1:${node.sasl.port}`
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -99,6 +111,7 @@ function brokerSettings(node: {
     'advertised.listeners': broker,
     'log.dirs': join(node.directory, 'data'),
     'auto.create.topics.enable': 'false',
+    ...(node.sasl === null ? {} : saslSettings(node.sasl.users)),
     'broker.session.timeout.ms': '2000',
     'broker.heartbeat.interval.ms': '500',
     'group.initial.rebalance.delay.ms': '0',
@@ -111,6 +124,17 @@ function brokerSettings(node: {
     'log.cleaner.dedupe.buffer.size': '8388608',
     'num.io.threads': '4',
     'num.network.threads': '2',
+  }
+}
+
+function saslSettings(users: Record<string, string>): Record<string, string> {
+  const known = Object.entries(users).map(([user, password]) => `user_${user}="${password}"`)
+  const module = 'org.apache.kafka.common.security.plain.PlainLoginModule'
+  return {
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `${module} required ${known.join(' ')};`,
   }
 }
 

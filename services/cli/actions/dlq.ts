@@ -71,7 +71,7 @@ async function withPlatform(
   options: DlqOptions,
   work: (platform: Platform, given: Setting) => Promise<void>,
 ): Promise<void> {
-  const given = setting(options, { logging: { level: 'warn' } })
+  const given = setting(options, {}, { logging: { level: 'warn' } })
   const { platform, close } = await openPlatform(given)
   await work(platform, given).finally(close)
 }

@@ -1,10 +1,10 @@
 import { startHealthServer } from '../../platform/http/health-server.ts'
 import type { RunOptions } from '../commands/run.ts'
-import { openPlatform, prepareTopics } from '../composition.ts'
+import { openPlatform, prepareTopics, requireStore } from '../composition.ts'
 import { runServices } from '../lifecycle.ts'
 import { createRedisWatch } from '../redis-watch.ts'
 import type { ServiceName } from '../service-names.ts'
-import { createService, REDIS_USES } from '../services.ts'
+import { createService, NEEDS } from '../services.ts'
 import { setting } from '../setting.ts'
 
 const NEVER: Promise<never> = new Promise(() => {})
@@ -14,8 +14,9 @@ export async function run(name: ServiceName, options: RunOptions): Promise<void>
   const { platform, close } = await openPlatform({ config, logger: logger.child({ service: name }) })
   let closeHealth: () => Promise<void> = async () => {}
   try {
+    if (NEEDS[name].objects) await requireStore(platform, { patient: true })
     await prepareTopics(platform)
-    const redis = createRedisWatch(platform, REDIS_USES[name])
+    const redis = createRedisWatch(platform, NEEDS[name].redis)
     const service = createService(name, platform, [redis])
     if (name !== 'api') {
       const health = await startHealthServer({

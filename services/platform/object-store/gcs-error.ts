@@ -6,6 +6,10 @@ export interface Place {
   root: string
 }
 
+/** What the client's authentication says of a key that is absent, is not one, or that its issuer refuses. */
+const CREDENTIALS_UNUSABLE =
+  /could not load the default credentials|credential file|client_email|private_key|DECODER routines|invalid_grant|invalid_client|account not found/i
+
 function statusOf(error: unknown): number | string | undefined {
   return (error as { code?: number | string } | null)?.code
 }
@@ -24,11 +28,15 @@ export function gcsError({ error, path, place }: { error: unknown; path: string;
   const status = Number(statusOf(error))
   const text = error instanceof Error ? error.message : String(error)
   const shared = { cause: error, data: { path, root: place.root, status: statusOf(error) } }
-  if (
-    status === 401 ||
-    status === 403 ||
-    /could not load the default credentials|invalid_grant/i.test(text)
-  ) {
+  if (CREDENTIALS_UNUSABLE.test(text)) {
+    const file = process.env.GOOGLE_APPLICATION_CREDENTIALS
+    return new VelocastError({
+      ...shared,
+      code: 'store_credentials',
+      message: `credentials for store ${place.root} cannot be used (${text}); name a service account's key with GOOGLE_APPLICATION_CREDENTIALS, or run where the cloud gives an account: ${file ?? 'not set'}`,
+    })
+  }
+  if (status === 401 || status === 403) {
     return new VelocastError({
       ...shared,
       code: 'store_credentials',

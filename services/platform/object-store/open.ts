@@ -4,6 +4,7 @@ import { openGcsStore } from './gcs.ts'
 import { openLocalStore } from './local.ts'
 import { mirrorStore } from './mirror.ts'
 import type { ObjectStore } from './port.ts'
+import { gcsRoot, STORAGE_ROOT_RULE } from './root.ts'
 
 export interface OpenObjectStoreOptions {
   /** `gs://bucket/prefix` or a directory. */
@@ -12,17 +13,19 @@ export interface OpenObjectStoreOptions {
   mirror?: string | undefined
   /** Address of a GCS emulator. */
   gcsEndpoint?: string | undefined
+  /** As `GcsStoreOptions.maxRetries`. */
+  maxRetries?: number
   logger?: Logger
 }
 
 /** The object store that a configuration's `storage` section names. A mirror is first brought up to date, in the background. */
 export async function openObjectStore(options: OpenObjectStoreOptions): Promise<ObjectStore> {
-  const { root, mirror, gcsEndpoint, logger } = options
-  const primary = await openRoot(root, gcsEndpoint)
+  const { root, mirror, logger } = options
+  const primary = await openRoot(root, options)
   if (mirror === undefined) return primary
   const store = mirrorStore({
     primary,
-    secondary: await openRoot(mirror, gcsEndpoint),
+    secondary: await openRoot(mirror, options),
     onLag: ({ path, pending, error }) =>
       logger?.warn(
         { err: error, path, pending, mirror },
@@ -36,14 +39,14 @@ export async function openObjectStore(options: OpenObjectStoreOptions): Promise<
   return store
 }
 
-async function openRoot(root: string, apiEndpoint: string | undefined): Promise<ObjectStore> {
+async function openRoot(
+  root: string,
+  { gcsEndpoint: apiEndpoint, maxRetries }: OpenObjectStoreOptions,
+): Promise<ObjectStore> {
   if (!root.includes('://')) return openLocalStore({ root })
-  const match = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,221}[a-z0-9])(?:\/(.*?))?\/*$/.exec(root)
-  if (match === null) {
-    throw new VelocastError({
-      code: 'config_invalid',
-      message: `storage root must be gs://bucket/prefix or a directory: ${root}`,
-    })
+  const place = gcsRoot(root)
+  if (place === null) {
+    throw new VelocastError({ code: 'config_invalid', message: `storage root ${STORAGE_ROOT_RULE}: ${root}` })
   }
-  return openGcsStore({ bucket: match[1]!, prefix: match[2] ?? '', apiEndpoint })
+  return openGcsStore({ ...place, apiEndpoint, ...(maxRetries === undefined ? {} : { maxRetries }) })
 }
