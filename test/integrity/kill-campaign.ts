@@ -47,7 +47,8 @@ export async function wholeRun(recordings: Recordings, data: string): Promise<Fo
 
 /**
  * One process over one recording, killed at one step after the other and started again until it completes: each start
- * aims at a step of `pending`, drawn with its occurrence by `seed`. Steps that were killed at leave `pending`.
+ * aims at a step of `pending`, drawn with its occurrence by `seed`, and at one of those that only the end reaches.
+ * Steps that were killed at leave `pending`.
  */
 export async function killCampaign(options: {
   recordings: Recordings
@@ -64,26 +65,27 @@ export async function killCampaign(options: {
   const config = configOf(recordings, data)
   const services = Object.keys(STEPS) as ServiceName[]
   const kills: Kill[] = []
+  const aim = (late: boolean): Kill[] => {
+    const choice = pending.filter(({ service, step }) => LATE.test(`${service} ${step}`) === late)
+    const target = choice[Math.floor(random() * choice.length)]
+    if (target === undefined) return []
+    // What was missed before is aimed at earlier.
+    const most = Math.max(1, (RARE.test(`${target.service} ${target.step}`) ? 3 : 40) >> campaign)
+    return [{ ...target, occurrence: 1 + Math.floor(random() * most), campaign }]
+  }
   let clockShiftMs = 0
   for (;;) {
-    const early = pending.filter(({ service, step }) => !LATE.test(`${service} ${step}`))
-    const choice = early.length > 0 ? early : pending
-    const target = choice[Math.floor(random() * choice.length)]
-    const plan = { config, services, recordings: systems, stateFile, replayedFile, clockShiftMs }
-    if (target === undefined) {
-      const { code, output } = await startPipeline(plan).ended
-      if (code !== 0) throw new Error(`run ended with ${code}: ${output}`)
-      break
-    }
-    const most = RARE.test(`${target.service} ${target.step}`) ? 3 : 40
-    const kill: Kill = { ...target, occurrence: 1 + Math.floor(random() * most), campaign }
-    const { code, signal, output } = await startPipeline({ ...plan, kill }).ended
-    if (signal === 'SIGKILL') {
+    const aims = [...aim(false), ...aim(true)]
+    const plan = { config, services, recordings: systems, stateFile, replayedFile, clockShiftMs, kills: aims }
+    const { code, signal, output } = await startPipeline(plan).ended
+    const kill = aims.find(({ service, step }) => output.includes(`killed at ${service} ${step}\n`))
+    if (signal === 'SIGKILL' && kill !== undefined) {
       kills.push(kill)
-      pending.splice(pending.indexOf(target), 1)
+      const place = pending.findIndex(({ service, step }) => service === kill.service && step === kill.step)
+      pending.splice(place, 1)
       if (kill.step.startsWith('compaction_')) clockShiftMs += LEASE_MS
     } else if (code === 0) break
-    else throw new Error(`run ended with ${code} ${signal} under ${JSON.stringify(kill)}: ${output}`)
+    else throw new Error(`run ended with ${code} ${signal} under ${JSON.stringify(aims)}: ${output}`)
   }
   const found = await readFound({ store: join(data, 'store'), stateFile, systems })
   rmSync(data, { recursive: true })

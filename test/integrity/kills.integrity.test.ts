@@ -14,7 +14,7 @@ import { FULL, SEED, scratchDirectory } from './tier.ts'
 /** Kills in all. */
 const KILLS = FULL ? 200 : allSteps().length
 /** A step that a recording does not reach by then never comes. */
-const MOST_CAMPAIGNS = FULL ? 30 : 4
+const MOST_CAMPAIGNS = FULL ? 30 : 8
 
 let directory: string
 let recordings: Recordings

@@ -87,6 +87,7 @@ export function startMembers({
         service: 'monitor',
         process: startPipeline({ ...plan, services: [], stateFile }),
       }
+      await reading.process.started
       await ended([reading])
       const store = join(directory, 'store')
       await servers.download(store)

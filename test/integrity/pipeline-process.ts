@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openPlatform, prepareTopics } from '../../services/cli/composition.ts'
 import { everythingHandled, runServices } from '../../services/cli/lifecycle.ts'
@@ -37,13 +37,15 @@ const reached = new Map<string, number>()
 
 /** Kills, slows or stops the process at a step, as the plan says. */
 function faultOf(service: ServiceName): (step: string) => Promise<void> {
-  const { kill, slowMs = {}, stopAt } = plan
+  const { kills = [], slowMs = {}, stopAt } = plan
   return async (step) => {
     const place = `${service} ${step}`
     const count = (reached.get(place) ?? 0) + 1
     reached.set(place, count)
-    if (kill !== undefined && kill.service === service && kill.step === step && kill.occurrence === count)
+    if (kills.some((kill) => kill.service === service && kill.step === step && kill.occurrence === count)) {
+      writeSync(1, `killed at ${place}\n`)
       process.kill(process.pid, 'SIGKILL')
+    }
     if (
       stopAt !== undefined &&
       stopAt.service === service &&

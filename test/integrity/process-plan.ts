@@ -20,8 +20,8 @@ export interface ProcessPlan {
   recordings?: readonly RecordedSystem[]
   speed?: number
   pace?: 'off'
-  /** SIGKILL to itself there. */
-  kill?: Place
+  /** SIGKILL to itself at the first of these that is reached, which it names on its standard output. */
+  kills?: readonly Place[]
   /** SIGSTOP to itself there, until another wakes it. */
   stopAt?: Place
   /** Milliseconds that each step of a service takes longer. */
