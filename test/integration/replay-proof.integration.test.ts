@@ -147,7 +147,7 @@ test('replaying again changes no daily file, export or artefact, byte for byte',
   await inOneProcess(recording, target)
   expect(Object.keys(before).length).toBeGreaterThan(10)
   expect(kept()).toEqual(before)
-}, 300_000)
+}, 900_000)
 
 test('a process stopped in the middle of a replay and started again ends with the same daily files', async () => {
   const recording = await simulated(mkdtempSync(join(directory, 'recording-')))
@@ -162,4 +162,4 @@ test('a process stopped in the middle of a replay and started again ends with th
   }
   const resumed = await inOneProcess(recording, target)
   expect(fileHashes(resumed)).toEqual(fileHashes(whole))
-}, 300_000)
+}, 900_000)

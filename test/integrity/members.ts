@@ -17,8 +17,8 @@ export interface Members {
   start(service: ServiceName, more?: Partial<ProcessPlan>): Member
   /** SIGKILL, and another in its place at once. */
   replace(member: Member): Promise<Member>
-  /** SIGTERM; resolves with the exit code when it is gone. */
-  stop(member: Member): Promise<number | null>
+  /** SIGTERM, once it has started; resolves when it is gone, rejects with its output where it was not with 0. */
+  stop(member: Member): Promise<void>
   /** Waits until the recordings are replayed, lets the readers finish in their order, and reads what they left. */
   finish(directory: string): Promise<Found>
   /** SIGKILL to all that is left. */
@@ -47,11 +47,14 @@ export function startMembers({
     return member
   }
 
-  async function gone(member: Member, signal: NodeJS.Signals): Promise<number | null> {
+  async function gone(
+    member: Member,
+    signal: NodeJS.Signals,
+  ): Promise<{ code: number | null; output: string }> {
     members.splice(members.indexOf(member), 1)
     member.process.child.kill(signal)
     member.process.child.kill('SIGCONT')
-    return (await member.process.ended).code
+    return member.process.ended
   }
 
   /** Tells each to finish; one ends by itself when all that is in the log is handled. */
@@ -70,7 +73,12 @@ export function startMembers({
       await gone(member, 'SIGKILL')
       return start(member.service)
     },
-    stop: (member) => gone(member, 'SIGTERM'),
+    async stop(member) {
+      await member.process.started
+      const { code, output } = await gone(member, 'SIGTERM')
+      if (code !== 0)
+        throw new Error(`${member.service} told to stop ended with ${code}: ${output.slice(-4_000)}`)
+    },
     async finish(directory) {
       await ended(members.filter(({ service }) => service === 'ingest'))
       for (const reader of READERS) {

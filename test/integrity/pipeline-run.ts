@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { track } from '../started-processes.ts'
 import type { ProcessPlan } from './process-plan.ts'
 
 export interface PipelineProcess {
@@ -16,10 +17,12 @@ export function startPipeline(plan: ProcessPlan): PipelineProcess {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('VELOCAST_') && name !== 'KEEP_DAILIES',
   )
-  const child = spawn(process.execPath, [ENTRY, JSON.stringify(plan)], {
-    env: Object.fromEntries(kept),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child = track(
+    spawn(process.execPath, [ENTRY, JSON.stringify(plan)], {
+      env: Object.fromEntries(kept),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  )
   let output = ''
   const started = Promise.withResolvers<void>()
   started.promise.catch(() => {})

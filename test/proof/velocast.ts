@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { track } from '../started-processes.ts'
 
 export interface VelocastRun {
   child: ChildProcess
@@ -12,10 +13,12 @@ export function startVelocast(args: string[], environment: Record<string, string
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('VELOCAST_') && name !== 'KEEP_DAILIES',
   )
-  const child = spawn(process.execPath, ['services/cli/velocast.ts', ...args], {
-    env: { ...Object.fromEntries(kept), VELOCAST_LOGGING_LEVEL: 'warn', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = track(
+    spawn(process.execPath, ['services/cli/velocast.ts', ...args], {
+      env: { ...Object.fromEntries(kept), VELOCAST_LOGGING_LEVEL: 'warn', ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {

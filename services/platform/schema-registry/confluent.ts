@@ -58,6 +58,8 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
   }
 }
 
+const ALREADY_THERE = /already exists/i
+
 type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
 
 const withTimeout: Middleware = () => ({
@@ -72,6 +74,8 @@ function fullSchema(type: unknown): AvroSchema {
 
 function registerError(url: string, subject: string, error: unknown): VelocastError {
   const status = statusOf(error)
+  // Another process registered the same subject at this moment: asked again, the registry knows it.
+  if (status === 409 && ALREADY_THERE.test(textOf(error))) return unreachable(url, error)
   if (status === 409 || status === 422) return schemaIncompatible(subject, textOf(error), error)
   if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
     return new VelocastError({

@@ -40,6 +40,11 @@ export function describeSchemaRegistry(
       expect(await open().register(subject, V1)).toBe(id)
     })
 
+    test('a schema that several processes register first at the same moment has one id', async () => {
+      const ids = await Promise.all(Array.from({ length: 8 }, () => open().register(subject, V1)))
+      expect(new Set(ids).size).toBe(1)
+    })
+
     test('a schema is fetched by its id as it was registered; an id that was never given is null', async () => {
       const id = await registry.register(subject, V2)
       const fetched = await open().schema(id)

@@ -1,0 +1,4 @@
+import { afterAll } from 'vitest'
+import { killLeftProcesses } from './started-processes.ts'
+
+afterAll(killLeftProcesses)
