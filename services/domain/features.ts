@@ -29,7 +29,7 @@ const FEATURES: Record<string, Feature> = {
   occ_ratio: now(({ bikes, capacity }) =>
     bikes === null || capacity === null || capacity <= 0 ? null : bikes / capacity,
   ),
-  in_service: now((slot) => (inService(slot) ? 1 : 0)),
+  in_service: now(({ is_installed, status_ok }) => (is_installed && status_ok ? 1 : 0)),
   temp_C: now((slot) => slot.temp_C),
   precip_mm: now((slot) => slot.precip_mm),
   wind_mps: now((slot) => slot.wind_mps),
@@ -45,11 +45,19 @@ const FEATURES: Record<string, Feature> = {
 export const CORE_FEATURES: readonly string[] = Object.keys(FEATURES)
 
 /**
- * Installed and with status OK. Renting and returning are not asked: feeds exist where they only say bikes > 0 and
- * docks > 0.
+ * Installed, and not closed by what the feed says besides. Where renting and returning are said to mean something
+ * (`serviceFlags`, as training found and the pack keeps), both must hold; else one of the two must, for feeds exist where
+ * they only say bikes > 0 and docks > 0. A status that is not OK counts where the flags do not explain it: a feed without
+ * a word of its own is CLOSED whenever one of its flags is clear.
  */
-export function inService(slot: Slot): boolean {
-  return slot.is_installed && slot.status_ok
+export function inService(
+  slot: Pick<Slot, 'is_installed' | 'is_renting' | 'is_returning' | 'status_ok'>,
+  { serviceFlags = false }: { serviceFlags?: boolean } = {},
+): boolean {
+  const { is_installed, is_renting, is_returning, status_ok } = slot
+  const open = is_renting && is_returning
+  if (open) return is_installed && status_ok
+  return is_installed && !serviceFlags && (is_renting || is_returning)
 }
 
 /** Names that no feature has. */

@@ -1,3 +1,4 @@
+import type { CalibratedRow } from './forecasting/calibration.ts'
 import type { Slot } from './slot.ts'
 
 /**
@@ -37,6 +38,19 @@ export interface Forecast {
   docks: number | null
   capacity: number | null
   horizons: HorizonForecast[]
+  /** What the models were given, for a sample of the stations; null or absent for the others and in look-ups. */
+  inputs?: ForecastInputs[] | null
+}
+
+/** The exact input of one horizon's model: what a later recomputation must give again. */
+export interface ForecastInputs {
+  horizon_min: number
+  model_version: string
+  feature_set: string
+  /** Of the names, whose order is the values'; the pack's manifest has them. */
+  features_hash: string
+  /** Single precision, NaN where unknown. */
+  values: number[]
 }
 
 /** What a model gives for one station; absent or NaN where the model has no such output or could not say. */
@@ -152,6 +166,42 @@ export function horizonForecast({
     bikes_q90: known(output.bikes_q90, bikes),
     p_bike: known(output.p_bike, share),
     p_dock: known(output.p_dock, share),
+    model_version,
+  }
+}
+
+/** A trained model's horizon: its calibrated row, in single precision. Null as above. Docks follow from the change in bikes. */
+export function trainedForecast({
+  horizon_min,
+  slot,
+  row,
+  capacity,
+  model_version,
+}: {
+  horizon_min: number
+  slot: Pick<Slot, 'tbin_utc' | 'docks'> & { bikes: number }
+  row: CalibratedRow
+  /** As the model knows it: the feed's, else the station table's. */
+  capacity: number | null
+  model_version: string
+}): HorizonForecast | null {
+  if (!Number.isFinite(row.mean)) return null
+  const bikes = (value: number): number => Math.fround(clipCount({ value, capacity, now: slot.bikes }))
+  const docks = (value: number): number => Math.fround(clipCount({ value, capacity, now: slot.docks ?? 0 }))
+  const median = bikes(row.median)
+  const free = slot.docks
+  return {
+    horizon_min,
+    target_utc: slot.tbin_utc + horizon_min * MINUTE_MS,
+    bikes_mean: bikes(row.mean),
+    bikes_median: roundHalfEven(median),
+    docks_mean: free === null ? null : docks(free - (row.mean - slot.bikes)),
+    docks_median: free === null ? null : roundHalfEven(docks(free - (row.median - slot.bikes))),
+    bikes_q10: bikes(row.q10),
+    bikes_q50: median,
+    bikes_q90: bikes(row.q90),
+    p_bike: share(row.pBike),
+    p_dock: known(row.pDock, share),
     model_version,
   }
 }

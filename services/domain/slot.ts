@@ -88,6 +88,11 @@ export function slotTime(bytes: Buffer, offset = 0): number {
   return slotBinNumber(bytes, offset) * BIN_MS + bytes.readUInt32LE(offset + AT.ts)
 }
 
+/** Bikes of the slot at `offset`, -1 where unknown. */
+export function slotBikes(bytes: Buffer, offset = 0): number {
+  return bytes.readInt16LE(offset + AT.counts)
+}
+
 /** The slot at `offset`, null when it is empty. */
 export function readSlot(bytes: Buffer, offset = 0): Slot | null {
   if (slotBinNumber(bytes, offset) === 0) return null

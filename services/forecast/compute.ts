@@ -1,28 +1,32 @@
 import type { Logger } from 'pino'
-import { computeFeatures, featureLags, inService } from '../domain/features.ts'
+import { inService } from '../domain/features.ts'
 import {
   type Forecast,
+  type ForecastInputs,
   type HorizonForecast,
-  horizonForecast,
   judgeFreshness,
   validUntil,
 } from '../domain/forecast.ts'
 import { SOURCES, type Source } from '../domain/poll.ts'
-import { emptyRing, RING_BYTES, readWindow, type Window } from '../domain/ring.ts'
+import { isSampled } from '../domain/sampling.ts'
 import { readSlot, type Slot } from '../domain/slot.ts'
-import type { StationFacts } from '../domain/station-window.ts'
 import { SLOT_BYTES, type WindowUpdate } from '../domain/window.ts'
-import { hasCode, VelocastError } from '../platform/errors.ts'
+import { hasCode } from '../platform/errors.ts'
 import type { LookUp, SystemLookUp } from '../platform/look-up-store/port.ts'
-import { type DirectPack, type ModelPack, rowOf } from '../platform/onnx/pack.ts'
+import type { ModelPack } from '../platform/onnx/pack.ts'
 import type { WindowStore } from '../platform/window-store/port.ts'
+import { directBatch } from './direct-batch.ts'
 import type { ForecastMetrics } from './metrics.ts'
+import { isKnown, type KnownStation, readStations, type Station } from './stations.ts'
+import { trainedBatch, UpdateWindows } from './trained-batch.ts'
 
 /** What one window update gives. Functions of the update, the windows up to its bin and the packs in force. */
 export interface ComputedUpdate {
   update: WindowUpdate
   source: Source
   forecasts: Forecast[]
+  /** Station → what its models were given, of the sampled stations. */
+  inputs: ReadonlyMap<string, ForecastInputs[]>
   rows: LookUp[]
   system: Omit<SystemLookUp, 'sequence'>
   valid_until: number
@@ -38,17 +42,9 @@ export interface ComputeOptions {
   logger: Logger
   stale_minutes: number
   withhold_minutes: number
+  /** Share of the stations whose records carry the models' inputs. */
+  sample_share: number
 }
-
-interface Station {
-  id: string
-  slot: Slot & { bikes: number }
-  facts: StationFacts
-  window: Window
-  horizons: HorizonForecast[]
-}
-
-const NOTHING = emptyRing()
 
 /**
  * Forecasts of every station of an update, one batch a horizon. Slot T is the update's own; older ones come from the
@@ -63,21 +59,22 @@ export async function computeUpdate(options: ComputeOptions): Promise<ComputedUp
   const slots = update.station_ids.map((_, place) => readSlot(update.slots, place * SLOT_BYTES))
   metrics.without.inc({ reason: 'no_observation' }, slots.filter((slot) => slot === null).length)
 
-  const stations = freshness === 'withheld' ? [] : await readStations(options, slots)
-  const versions: Record<string, string> = {}
-  for (const horizon of horizons) {
-    const pack = options.packs.get(horizon)
-    if (pack === undefined) metrics.without.inc({ reason: 'no_model' }, stations.length)
-    if (pack === undefined || pack.kind !== 'direct' || freshness === 'withheld') continue
-    if (await predict(stations, horizon, pack, options)) versions[horizon] = pack.version
-  }
-
+  const { windows } = options
+  const packs = freshness === 'withheld' ? new Map<number, ModelPack>() : options.packs
+  const all = freshness === 'withheld' ? [] : await readStations({ update, slots, packs, windows, metrics })
+  metrics.without.inc(
+    { reason: 'bikes_unknown' },
+    all.filter(({ slot }) => slot !== null && slot.bikes === null).length,
+  )
+  const stations = all.filter(isKnown)
+  const { versions, horizons: predicted, inputs } = await predictAll(all, stations, { ...options, packs })
   const valid_until = validUntil({ ts_utc, withhold_minutes })
-  const forecasts = stations
-    .filter((station) => station.horizons.length > 0)
-    .map((station): Forecast => {
-      const { slot } = station
-      return {
+  const forecasts = stations.flatMap((station, row): Forecast[] => {
+    const given = predicted.flatMap((rows) => rows[row] ?? [])
+    if (given.length === 0) return []
+    const { slot } = station
+    return [
+      {
         system: update.system,
         station_id: station.id,
         poll_id: update.poll_id,
@@ -89,9 +86,10 @@ export async function computeUpdate(options: ComputeOptions): Promise<ComputedUp
         bikes: slot.bikes,
         docks: slot.docks,
         capacity: slot.capacity,
-        horizons: station.horizons,
-      }
-    })
+        horizons: given,
+      },
+    ]
+  })
   const rows = lookUpRows(update, slots, forecasts)
   metrics.updates.inc({ result: freshness })
   if (freshness === 'withheld') metrics.without.inc({ reason: 'withheld' }, rows.length)
@@ -99,6 +97,7 @@ export async function computeUpdate(options: ComputeOptions): Promise<ComputedUp
     update,
     source,
     forecasts,
+    inputs,
     rows,
     valid_until,
     system: {
@@ -118,69 +117,83 @@ export async function computeUpdate(options: ComputeOptions): Promise<ComputedUp
   }
 }
 
-async function readStations(options: ComputeOptions, slots: (Slot | null)[]): Promise<Station[]> {
-  const { update, metrics } = options
-  const lags = featureLags(
-    [...options.packs.values()].flatMap(({ manifest }) => manifest.features.names),
-  ).filter((lag) => lag > 0)
-  const places = slots.flatMap((slot, place) => (slot === null || slot.bikes === null ? [] : [place]))
-  metrics.without.inc(
-    { reason: 'bikes_unknown' },
-    slots.filter((slot) => slot !== null && slot.bikes === null).length,
+/** Every horizon that has a pack: features of one while the model of another runs in its thread. */
+async function predictAll(
+  all: readonly Station[],
+  stations: readonly KnownStation[],
+  options: ComputeOptions,
+): Promise<{
+  versions: Record<string, string>
+  horizons: (HorizonForecast | null)[][]
+  inputs: Map<string, ForecastInputs[]>
+}> {
+  const { update, metrics, packs } = options
+  const versions: Record<string, string> = {}
+  const inputs = new Map<string, ForecastInputs[]>()
+  const windows = new UpdateWindows(update, all)
+  const predicted = await Promise.all(
+    options.horizons.map((horizon) => {
+      const pack = packs.get(horizon)
+      if (pack === undefined) metrics.without.inc({ reason: 'no_model' }, stations.length)
+      if (pack === undefined) return null
+      return predict(stations, { horizon, pack, windows }, options)
+    }),
   )
-  const ids = places.map((place) => update.station_ids[place]!)
-  const stored = lags.length === 0 ? [] : await options.windows.read(update.system, ids)
-  return places.map((place, row) => {
-    const slot = slots[place] as Slot & { bikes: number }
-    const value = stored[row]
-    if (lags.length > 0 && value == null) metrics.windowsMissing.inc()
-    const ring = value == null || value.length < RING_BYTES ? NOTHING : value
-    const { window, overrun } = readWindow({ ring, tbin: update.tbin_utc, current: slot, lags })
-    if (overrun.length > 0) throw overrunError(update, overrun)
-    const facts = {
-      name: update.names[place] ?? null,
-      lat: update.lats[place] ?? null,
-      lon: update.lons[place] ?? null,
-    }
-    return { id: ids[row]!, slot, facts, window, horizons: [] }
+  const horizons = predicted.flatMap((given, place) => {
+    if (given === null) return []
+    const horizon = options.horizons[place]!
+    versions[horizon] = packs.get(horizon)!.version
+    const without = given.rows.filter((row) => row === null).length
+    if (without > 0) metrics.without.inc({ reason: 'not_finite' }, without)
+    for (const [id, own] of given.inputs) inputs.set(id, [...(inputs.get(id) ?? []), own])
+    return [given.rows]
   })
+  return { versions, horizons, inputs }
 }
 
-/** Adds a horizon to every station; false when the model failed on this batch: the other horizons go on. */
+/** One horizon of all stations, its features computed, ready to be run. */
+export interface HorizonBatch {
+  /** The models' input, row after row; handed over by `forecasts`. */
+  values: Float32Array
+  width: number
+  /** A row is null where the model gives no finite number. Throws `model_pack_invalid` when the model fails. */
+  forecasts(): Promise<{ rows: (HorizonForecast | null)[]; milliseconds: number }>
+}
+
+/** Forecasts of one horizon, row by row; null when the model failed on this batch: the other horizons go on. */
 async function predict(
-  stations: Station[],
-  horizon: number,
-  pack: DirectPack,
-  { metrics, logger }: ComputeOptions,
-): Promise<boolean> {
-  if (stations.length === 0) return true
-  const { names } = pack.manifest.features
-  const features = new Float32Array(stations.length * names.length)
-  stations.forEach(({ window, facts }, row) => {
-    features.set(computeFeatures({ window, station: facts, names }), row * names.length)
+  stations: readonly KnownStation[],
+  { horizon, pack, windows }: { horizon: number; pack: ModelPack; windows: UpdateWindows },
+  { update, metrics, logger, sample_share: share }: ComputeOptions,
+): Promise<{ rows: (HorizonForecast | null)[]; inputs: Map<string, ForecastInputs> } | null> {
+  const inputs = new Map<string, ForecastInputs>()
+  if (stations.length === 0) return { rows: [], inputs }
+  const batch =
+    pack.kind === 'direct'
+      ? directBatch({ update, stations, horizon, pack })
+      : trainedBatch({ update, windows, stations, horizon, pack })
+  const { set, hash } = pack.manifest.features
+  stations.forEach(({ id }, row) => {
+    if (!isSampled({ system: update.system, station_id: id, share })) return
+    inputs.set(id, {
+      horizon_min: horizon,
+      model_version: pack.version,
+      feature_set: set,
+      features_hash: hash,
+      values: [...batch.values.subarray(row * batch.width, (row + 1) * batch.width)],
+    })
   })
-  const predicted = await pack.predict(features, stations.length).catch((error: unknown) => {
+  const predicted = await batch.forecasts().catch((error: unknown) => {
     if (!hasCode(error, 'model_pack_invalid')) throw error
     logger.error({ err: error, horizon, version: pack.version }, 'forecast: model failed')
     return null
   })
   if (predicted === null) {
     metrics.without.inc({ reason: 'model_failed' }, stations.length)
-    return false
+    return null
   }
-  const { output, milliseconds } = predicted
-  metrics.inference.observe({ horizon }, milliseconds / 1000)
-  stations.forEach((station, row) => {
-    const forecast = horizonForecast({
-      horizon_min: horizon,
-      slot: station.slot,
-      output: rowOf(output, row),
-      model_version: pack.version,
-    })
-    if (forecast === null) metrics.without.inc({ reason: 'not_finite' })
-    else station.horizons.push(forecast)
-  })
-  return true
+  metrics.inference.observe({ horizon }, predicted.milliseconds / 1000)
+  return { rows: predicted.rows, inputs }
 }
 
 function lookUpRows(update: WindowUpdate, slots: (Slot | null)[], forecasts: Forecast[]): LookUp[] {
@@ -206,14 +219,5 @@ function lookUpRows(update: WindowUpdate, slots: (Slot | null)[], forecasts: For
         tbin_utc: update.tbin_utc,
       },
     ]
-  })
-}
-
-function overrunError(update: WindowUpdate, overrun: number[]): VelocastError {
-  const bins = overrun.map((bin) => new Date(bin).toISOString())
-  return new VelocastError({
-    code: 'window_overrun',
-    message: `window of ${update.system} at ${new Date(update.tbin_utc).toISOString()} was overrun: the forecast service lags more than 24 bins behind, add members or wait; first bin lost ${bins.at(-1)}`,
-    data: { system: update.system, poll_id: update.poll_id, tbin_utc: update.tbin_utc, overrun: bins },
   })
 }

@@ -76,6 +76,7 @@ export class PartitionForecasts {
         logger: platform.logger,
         stale_minutes: platform.config.forecast.stale_minutes,
         withhold_minutes: platform.config.forecast.withhold_minutes,
+        sample_share: platform.config.forecast.sample_share,
       })
     } catch (error) {
       if (!hasCode(error, 'window_overrun')) throw error
@@ -85,11 +86,11 @@ export class PartitionForecasts {
       return
     }
     await fault('computed')
-    const { forecasts } = computed
+    const { forecasts, inputs } = computed
     if (forecasts.length > 0) {
       await platform.log.publish(
         TOPICS.forecasts,
-        forecastRecords({ codec: platform.codec, forecasts, parent }),
+        forecastRecords({ codec: platform.codec, forecasts, inputs, parent }),
       )
       metrics.forecasts.inc(forecasts.length)
     }

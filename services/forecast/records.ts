@@ -1,4 +1,4 @@
-import type { Forecast } from '../domain/forecast.ts'
+import type { Forecast, ForecastInputs } from '../domain/forecast.ts'
 import { stationKey } from '../domain/station.ts'
 import type { Codec } from '../platform/event-log/codec.ts'
 import type { OutgoingRecord } from '../platform/event-log/port.ts'
@@ -11,10 +11,13 @@ const FORECAST_TYPE = 'velocast.forecast.v1'
 export function forecastRecords({
   codec,
   forecasts,
+  inputs,
   parent,
 }: {
   codec: Pick<Codec, 'encode'>
   forecasts: readonly Forecast[]
+  /** Station → what its models were given, for those that carry it. */
+  inputs: ReadonlyMap<string, ForecastInputs[]>
   parent: string | null
 }): OutgoingRecord[] {
   const [first] = forecasts
@@ -36,7 +39,10 @@ export function forecastRecords({
     return {
       partitionKey: system,
       key: stationKey(system, station_id),
-      value: codec.encode(TOPICS.forecasts, 'Forecast', forecast),
+      value: codec.encode(TOPICS.forecasts, 'Forecast', {
+        ...forecast,
+        inputs: inputs.get(station_id) ?? null,
+      }),
       headers: { ...shared, ce_id: `${poll_id}/${tbin_utc}/${station_id}`, ce_time: time },
     }
   })

@@ -161,6 +161,12 @@ export const configSchema = z.strictObject({
         .min(1)
         .default(30)
         .describe('Seconds between checks for a new model'),
+      sample_share: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.02)
+        .describe("Share of the stations whose forecast records carry the models' inputs"),
     })
     .prefault({}),
   sink: z
@@ -187,6 +193,62 @@ export const configSchema = z.strictObject({
         .min(1)
         .default(28)
         .describe('Days before them that drift compares with'),
+    })
+    .prefault({}),
+  train: z
+    .strictObject({
+      schedule: z
+        .string()
+        .default('0 2 1 * *')
+        .describe("Cron expression of retraining, in each system's time zone; off for never"),
+      token: z
+        .string()
+        .min(16)
+        .optional()
+        .meta({ secret: true })
+        .describe('Bearer token of POST /v1/train; without one the route refuses everybody'),
+      days: z.number().int().min(2).max(730).default(90).describe('Newest days that are trained on'),
+      min_days: z
+        .number()
+        .int()
+        .min(3)
+        .default(7)
+        .describe('Days with half of their bins that training needs; fewer end the run as aborted'),
+      holdout_days: z
+        .number()
+        .int()
+        .min(2)
+        .default(7)
+        .describe('Last days that judge a new model before it may serve; at most a fifth of all'),
+      max_rows: z
+        .number()
+        .int()
+        .min(1000)
+        .default(1_000_000)
+        .describe('Rows that a model is trained on; more are thinned evenly'),
+      rounds: z.number().int().min(1).max(5000).default(400).describe('Trees of an ensemble at most'),
+      threads: z.number().int().min(1).max(64).default(2).describe('Threads of the trainer'),
+      carry_minutes: z
+        .number()
+        .int()
+        .min(0)
+        .max(240)
+        .default(0)
+        .describe(
+          'Minutes an observation stands in for empty bins after it: for feeds slower than 5 minutes',
+        ),
+      cooldown_days: z
+        .number()
+        .min(0)
+        .default(7)
+        .describe('Days after any run in which drift and decay start none'),
+      drift_psi: z.number().min(0).default(0.25).describe('PSI of occupancy from which drift starts a run'),
+      decay_share: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.5)
+        .describe("Share of the gate's lift that served forecasts must keep; below it a run starts"),
     })
     .prefault({}),
   http: z

@@ -1,18 +1,31 @@
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { BIN_MS } from '../../services/domain/bin.ts'
 import { CORE_FEATURES, computeFeatures } from '../../services/domain/features.ts'
+import type { StationGrid } from '../../services/domain/forecasting/station-grid.ts'
+import { WINDOW_ROW, windowGrid } from '../../services/domain/forecasting/window-grid.ts'
+import { readHistory } from '../../services/domain/forecasting/window-history.ts'
 import { readWindow } from '../../services/domain/ring.ts'
+import { readSlot } from '../../services/domain/slot.ts'
 import { SystemWindow } from '../../services/domain/system-window.ts'
+import { SLOT_BYTES } from '../../services/domain/window.ts'
+import { computeUpdate } from '../../services/forecast/compute.ts'
+import { createForecastMetrics } from '../../services/forecast/metrics.ts'
 import { openRedisLookUpStore } from '../../services/platform/look-up-store/redis.ts'
 import { openInference } from '../../services/platform/onnx/inference.ts'
+import { loadModelPack, type ModelPack } from '../../services/platform/onnx/pack.ts'
 import { buildPersistencePack } from '../../services/platform/onnx/persistence-pack.ts'
+import { publishPacks } from '../../services/train/publish-pack.ts'
 import { lookUp } from '../platform/look-up-store.conformance.ts'
+import { openObjectMap } from '../platform/onnx/object-map.ts'
 import { startRedis } from '../stack/redis.ts'
 import { type Benchmark, type Figure, milliseconds, timed } from './benchmark.ts'
 import { CITY, cityPolls, observationsOf } from './simulated-city.ts'
+import { trainedCityPack } from './trained-city.ts'
 
 /** Lags that the core features read. */
 const LAGS = [0, 1, 2, 3, 6, 12, 24, 36, 48]
+const HORIZONS = [15, 60]
 
 /** What a forecast of 1,500 stations is made of: features, the model's batch, the look-ups in Redis. */
 export const forecast: Benchmark = {
@@ -63,9 +76,73 @@ export const forecast: Benchmark = {
         features,
       ),
       figure('persistence model, batch of 1,500, to its thread and back', batch),
+      ...(await trainedPack(window, runs)),
       ...(await lookUps([...window.packed().keys()], runs)),
     ]
   },
+}
+
+/** Both horizons of a whole trained pack: windows, grid, features, eight ensembles, calibration, forecasts. */
+async function trainedPack(window: SystemWindow, runs: number): Promise<Figure[]> {
+  const packed = window.packed()
+  const tbin = window.newestBin!
+  const update = window.update({
+    poll_id: 'poll',
+    outcome: 'ok',
+    source: 'simulate',
+    fetched_utc: tbin + BIN_MS,
+  })!
+  const known = update.station_ids.map((id, place) => ({
+    place,
+    slot: readSlot(update.slots, place * SLOT_BYTES),
+    ring: packed.get(id)!,
+  }))
+  const stations = known.length
+  const grid = (): StationGrid =>
+    windowGrid({ tbin: update.tbin_utc, stations, known, serviceFlags: true, carryMinutes: 0 }).grid
+  const places = update.station_ids.map((id, place) => ({
+    id,
+    lat: update.lats[place]!,
+    lon: update.lons[place]!,
+    capacity: null,
+  }))
+  const objects = openObjectMap()
+  const inference = openInference()
+  const packs = new Map<number, ModelPack>()
+  for (const horizon of HORIZONS) {
+    const pack = trainedCityPack({ system: CITY, grid: grid(), places, horizonMinutes: horizon })
+    const horizons = await publishPacks({ objects, packs: [pack] })
+    const version = { version: '1.0.0', effective_from: new Date(0).toISOString(), horizons }
+    packs.set(horizon, await loadModelPack({ objects, inference, system: CITY, horizon, version }))
+  }
+  const metrics = createForecastMetrics(new Registry())
+  const logger = pino({ level: 'silent' })
+  const windows = { read: async (_: string, ids: readonly string[]) => ids.map((id) => packed.get(id)!) }
+  const rows = await timed({ runs: runs * 3, work: () => readHistory({ grid: grid(), row: WINDOW_ROW }) })
+  const whole = await timed({
+    runs,
+    warm: 20,
+    work: () =>
+      computeUpdate({
+        update,
+        packs,
+        horizons: HORIZONS,
+        windows,
+        metrics,
+        logger,
+        stale_minutes: 10,
+        withhold_minutes: 60,
+        sample_share: 0.02,
+      }),
+  })
+  await inference.close()
+  return [
+    figure('windows of 1,500 stations as a grid, and its history', rows),
+    {
+      ...figure('a whole trained pack: 2 horizons of 1,500 stations, features included', whole),
+      asked: '60 ms',
+    },
+  ]
 }
 
 async function lookUps(ids: string[], runs: number): Promise<Figure[]> {

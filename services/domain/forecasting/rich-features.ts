@@ -4,7 +4,14 @@ import { NEIGHBOURS, type Neighbourhood } from './neighbours.ts'
 import type { Profile } from './profile.ts'
 import { NO_COUNT, type StationGrid } from './station-grid.ts'
 import type { StationPlace } from './station-place.ts'
-import { CHANGE_LAGS, FLOW_BINS, MEAN_BINS, readHistory, SPREAD_BINS } from './window-history.ts'
+import {
+  CHANGE_LAGS,
+  FLOW_BINS,
+  MEAN_BINS,
+  readHistory,
+  SPREAD_BINS,
+  type WindowHistory,
+} from './window-history.ts'
 
 /** Version of the definitions below. Any change of a formula is a new version. */
 export const RICH_FEATURE_SET = 'rich-1'
@@ -68,6 +75,8 @@ export interface FeatureInput {
   /** Local calendar at T. */
   moment: Moment
   encoders: FeatureEncoders
+  /** `readHistory` of the same grid and row, where it is there already. */
+  history?: WindowHistory
   /** stations × RICH_FEATURES, row after row; made where absent. */
   out?: Float32Array
 }
@@ -77,11 +86,18 @@ export interface FeatureInput {
  * without an observation. A function of the 49 bins, the encoders and the calendar: stream, backfill, training and
  * backtest all call this. 1,500 stations take a few milliseconds.
  */
-export function richFeatures({ grid, row, moment, encoders, out }: FeatureInput): Float32Array {
+export function richFeatures({
+  grid,
+  row,
+  moment,
+  encoders,
+  history: read,
+  out,
+}: FeatureInput): Float32Array {
   const { stations } = grid
   const width = RICH_FEATURES.length
   const features = out ?? new Float32Array(stations * width)
-  const history = readHistory({ grid, row })
+  const history = read ?? readHistory({ grid, row })
   const { places, neighbourhood, profile } = encoders
   const first = row * stations
   const angle = (2 * Math.PI * moment.minuteOfDay) / 1440
@@ -151,14 +167,12 @@ export function richFeatures({ grid, row, moment, encoders, out }: FeatureInput)
   return features
 }
 
-type History = ReturnType<typeof readHistory>
-
 /** Means over the nearest stations that are known; NaN without any. */
 function near(options: {
   features: Float32Array
   at: number
   station: number
-  history: History
+  history: WindowHistory
   capacities: Float32Array
   nearest: Int32Array
 }): number {

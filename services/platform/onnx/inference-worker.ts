@@ -40,6 +40,8 @@ async function answer(request: InferenceRequest): Promise<InferenceAnswer> {
         interOpNumThreads: 1,
         executionMode: 'sequential',
         logSeverityLevel: 4,
+        // Threads that spin between batches take the processor from everybody else on a small machine.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
       })
       sessions.set(session, loaded)
       return {

@@ -1,6 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { VelocastError } from '../errors.ts'
 import type { InferenceAnswer, InferenceRequest, ModelShape } from './inference-worker.ts'
+
+/** Two halve the time of a trained pack's batch; the batches are too small to gain by more. */
+const THREADS = Math.min(2, availableParallelism())
 
 /** A model in the worker. */
 export interface InferenceModel extends ModelShape {
@@ -32,7 +36,7 @@ type Question = InferenceRequest extends infer Request
  * slow model must not hold back heartbeats. The thread starts with the first model. Holds the models loaded and not
  * released, and one batch.
  */
-export function openInference({ threads = 1 }: { threads?: number } = {}): Inference {
+export function openInference({ threads = THREADS }: { threads?: number } = {}): Inference {
   let worker: Worker | undefined
   let lastId = 0
   const waiting = new Map<number, { resolve(answer: InferenceAnswer): void; reject(error: Error): void }>()

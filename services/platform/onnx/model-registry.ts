@@ -58,7 +58,6 @@ export function openModelRegistry({
   logger,
   metrics,
   checkSeconds,
-  threads = 1,
 }: {
   objects: Pick<ObjectStore, 'get'>
   horizons: readonly number[]
@@ -66,9 +65,8 @@ export function openModelRegistry({
   logger: Logger
   metrics: Registry
   checkSeconds: number
-  threads?: number
 }): ModelRegistry {
-  const inference = openInference({ threads })
+  const inference = openInference()
   const lists = new Map<string, ReadList>()
   const systems = new Map<string, SystemModels>()
   const refusals = counter(metrics)

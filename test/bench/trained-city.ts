@@ -1,0 +1,142 @@
+import { BIN_MS } from '../../services/domain/bin.ts'
+import { ENSEMBLES, fitCalibration } from '../../services/domain/forecasting/calibration.ts'
+import { momentOf } from '../../services/domain/forecasting/moment.ts'
+import { type Neighbourhood, neighbourhood } from '../../services/domain/forecasting/neighbours.ts'
+import { activityClasses } from '../../services/domain/forecasting/persistence-guard.ts'
+import { buildProfile, emptyProfileSums } from '../../services/domain/forecasting/profile.ts'
+import { RICH_FEATURES, richFeatures } from '../../services/domain/forecasting/rich-features.ts'
+import type { StationGrid } from '../../services/domain/forecasting/station-grid.ts'
+import type { StationPlace } from '../../services/domain/forecasting/station-place.ts'
+import { WINDOW_ROW } from '../../services/domain/forecasting/window-grid.ts'
+import type { TreeEnsemble } from '../../services/platform/onnx/tree-ensemble.ts'
+import { ensembleOutputs } from '../../services/train/ensembles.ts'
+import { columnsOf, type HorizonModel } from '../../services/train/horizon-model.ts'
+import { buildPack, type TrainedPack } from '../../services/train/pack.ts'
+import { createRandom } from '../../services/train/random.ts'
+
+/** Sizes of the models that the recorded cities gave: 60 to 150 trees an ensemble, 40 leaves, 53 features. */
+const TREES = 120
+const LEAVES = 40
+const LEFT_OUT = ['network_change_15', 'network_change_60']
+
+/**
+ * A pack of the size of a real one: trees whose splits are at values that the city's own features have, so that rows part
+ * at every node; a calibration fitted to what they say. What it forecasts means nothing.
+ */
+export function trainedCityPack(options: {
+  system: string
+  grid: StationGrid
+  places: readonly StationPlace[]
+  horizonMinutes: number
+}): TrainedPack {
+  const { system, grid, places, horizonMinutes } = options
+  const random = createRandom(horizonMinutes)
+  const near: Neighbourhood = neighbourhood(places)
+  const sums = emptyProfileSums(places.length)
+  const profile = buildProfile(sums, near.nearest)
+  const timezone = 'Europe/Paris'
+  const encoders = { horizonMinutes, places, neighbourhood: near, profile }
+  const moment = momentOf({ utc: grid.start + WINDOW_ROW * BIN_MS, timezone })
+  const values = richFeatures({ grid, row: WINDOW_ROW, moment, encoders })
+  const names = RICH_FEATURES.filter((name) => !LEFT_OUT.includes(name))
+  const rows = places.length
+  const width = RICH_FEATURES.length
+  const station = Int32Array.from(places, (_, place) => place)
+  const change = new Float32Array(rows).map(() => Math.round(random() * 6 - 3))
+  const features = columnsOf({ rows, values, change, station, bin: station }, names)
+  if (features.layout !== 'columns') throw new Error('features must be columns')
+  const ensembles = Object.fromEntries(
+    ENSEMBLES.map((name) => [name, grownTrees(features.columns, random)]),
+  ) as HorizonModel['ensembles']
+  const column = (name: string): Float32Array =>
+    Float32Array.from(station, (place) => values[place * width + RICH_FEATURES.indexOf(name)]!)
+  const calibration = fitCalibration(
+    {
+      station,
+      hour: new Uint8Array(rows).fill(12),
+      bikes: column('bikes'),
+      docks: column('docks'),
+      capacity: column('capacity'),
+      outputs: ensembleOutputs(ensembles, features),
+      change,
+      docksThen: column('docks'),
+    },
+    activityClasses(Float64Array.from(station)),
+  )
+  const rounds = { squared: TREES, robust: TREES, absolute: TREES, scale: TREES }
+  return buildPack({
+    system,
+    version: '1.0.0',
+    source: { grid, places, neighbourhood: near, timezone, horizonMinutes },
+    model: {
+      horizonMinutes,
+      features: names,
+      profile,
+      sums,
+      ensembles,
+      calibration,
+      facts: { rows, outOfSampleRows: 0, folds: 0, rounds },
+    },
+    serviceFlags: true,
+    carryMinutes: 0,
+    trained: { from: grid.start, until: grid.start + grid.bins * BIN_MS, cutOff: grid.start },
+    metrics: {},
+    createdFrom: null,
+  })
+}
+
+/** Each tree splits its largest leaf at a value that one of its rows has, until it has all its leaves. */
+function grownTrees(
+  columns: readonly Float32Array[],
+  random: () => number,
+): TreeEnsemble & { gain: Float32Array } {
+  const starts = [0]
+  const left: number[] = []
+  const feature: number[] = []
+  const threshold: number[] = []
+  const value: number[] = []
+  for (let tree = 0; tree < TREES; tree += 1) {
+    const first = left.length
+    const leaves: { node: number; rows: number[] }[] = [
+      { node: 0, rows: Array.from(columns[0]!, (_, row) => row) },
+    ]
+    const add = (): number => {
+      left.push(0)
+      feature.push(0)
+      threshold.push(0)
+      value.push((random() - 0.5) / TREES)
+      return left.length - 1 - first
+    }
+    add()
+    for (let tries = 0; leaves.length < LEAVES && tries < 10 * LEAVES; tries += 1) {
+      leaves.sort((a, b) => b.rows.length - a.rows.length)
+      const { node, rows } = leaves[0]!
+      const chosen = Math.floor(random() * columns.length)
+      const edge = columns[chosen]![rows[Math.floor(random() * rows.length)]!]!
+      const [less, more] = [
+        rows.filter((row) => columns[chosen]![row]! < edge),
+        rows.filter((row) => !(columns[chosen]![row]! < edge)),
+      ]
+      if (less.length === 0 || more.length === 0) continue
+      const child = add()
+      add()
+      left[first + node] = child
+      feature[first + node] = chosen
+      threshold[first + node] = edge
+      value[first + node] = 0
+      leaves.splice(0, 1, { node: child, rows: less }, { node: child + 1, rows: more })
+    }
+    starts.push(left.length)
+  }
+  return {
+    features: columns.length,
+    base: 0,
+    starts: Int32Array.from(starts),
+    left: Int32Array.from(left),
+    feature: Uint16Array.from(feature),
+    threshold: Float32Array.from(threshold),
+    missingLeft: new Uint8Array(left.length),
+    value: Float32Array.from(value),
+    gain: new Float32Array(left.length),
+  }
+}
