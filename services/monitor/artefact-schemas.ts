@@ -3,27 +3,10 @@ import { FEATURES } from '../domain/aggregates/values.ts'
 import { ALERT_NAMES } from '../domain/alerts.ts'
 import { LEVELS } from '../domain/levels.ts'
 import { POLL_OUTCOMES } from '../domain/poll.ts'
+import { common, percent, table, time, whole, windowed } from './artefact-parts.ts'
+import { PERFORMANCE_SCHEMAS } from './performance/schemas.ts'
 
-/** Version of the artefacts' layout: a field more keeps it, any other change raises it. */
-export const ARTEFACT_SCHEMA_VERSION = '1.0'
-
-const time = z.iso.datetime().describe('UTC')
-const percent = z.number().min(0).max(100)
-const whole = z.number().int().min(0)
 const counts = z.record(z.string(), whole)
-
-const common = {
-  schema_version: z.literal(ARTEFACT_SCHEMA_VERSION),
-  generated_at: time.describe(
-    'Event time: the end of the window, or of the newest poll. Equal data, equal bytes',
-  ),
-  system: z.string(),
-}
-const windowed = {
-  ...common,
-  window: z.strictObject({ start_utc: time, end_utc: time.describe('Not in the window') }),
-}
-const table = <Row extends z.ZodType>(row: Row) => z.strictObject({ ...windowed, rows: z.array(row) })
 const station = { station_id: z.string(), name: z.string().nullable() }
 const alert = z.strictObject({
   name: z.enum(ALERT_NAMES),
@@ -196,6 +179,7 @@ export const ARTEFACT_SCHEMAS = {
     ref_asked_end_utc: time,
   }),
   'drift/latest/features_detected.json': table(feature),
+  ...PERFORMANCE_SCHEMAS,
 } as const
 
 export type ArtefactName = keyof typeof ARTEFACT_SCHEMAS

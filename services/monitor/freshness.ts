@@ -2,7 +2,8 @@ import type { FinalRow } from '../domain/aggregates/aggregate.ts'
 import { isFeedStale } from '../domain/alerts.ts'
 import { DAY_MS, floorBin } from '../domain/bin.ts'
 import type { PollRecord } from '../domain/poll.ts'
-import { ARTEFACT_SCHEMA_VERSION, type Artefact } from './artefact-schemas.ts'
+import { ARTEFACT_SCHEMA_VERSION } from './artefact-parts.ts'
+import type { Artefact } from './artefact-schemas.ts'
 import { iso, isoOrNull } from './health-artefacts.ts'
 
 const OLDEST_SHOWN = 50

@@ -6,13 +6,8 @@ import { sortedCounts } from '../domain/aggregates/poll-outcomes.ts'
 import { REPORTING_AGE_GRID } from '../domain/aggregates/reporting-age.ts'
 import { type Alert, DUPLICATES_HIGH_PCT, LEAST_COVERAGE_PCT } from '../domain/alerts.ts'
 import { BIN_MS, DAY_MS } from '../domain/bin.ts'
-import {
-  ARTEFACT_SCHEMA_VERSION,
-  type Artefact,
-  type ArtefactDocument,
-  type ArtefactName,
-  artefactPath,
-} from './artefact-schemas.ts'
+import { ARTEFACT_SCHEMA_VERSION } from './artefact-parts.ts'
+import { type Artefact, type ArtefactDocument, type ArtefactName, artefactPath } from './artefact-schemas.ts'
 import type { Assessment } from './assessment.ts'
 
 /** Rows of an anomaly file at most; the manifest counts them all. */

@@ -14,6 +14,8 @@ const systemEntry = z.strictObject({
   closed_through: whole.nullable(),
   /** Hours to recompute from Parquet, `YYYY-MM-DDTHH` → status offset up to which the sink must be durable first. */
   dirty: z.record(z.string(), whole.min(0)),
+  /** Hours whose forecasts are to be scored anew, likewise. */
+  revised: z.record(z.string(), whole.min(0)).default({}),
 })
 
 const ledgerSchema = z.strictObject({

@@ -1,7 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { FEATURES } from '../domain/aggregates/values.ts'
 import { ALERT_NAMES } from '../domain/alerts.ts'
 import type { Artefact } from './artefact-schemas.ts'
 import type { Assessment } from './assessment.ts'
+import { type PerformanceMetrics, performanceMetrics } from './performance/metrics.ts'
 
 /** Gauges of health by system; no station is ever a label. */
 export interface MonitorMetrics {
@@ -9,7 +11,13 @@ export interface MonitorMetrics {
   fresh(system: string, artefact: Artefact): void
   dirtyHours: Gauge<'system'>
   recomputed: Counter<'system'>
+  performance: PerformanceMetrics
+  /** Takes back every gauge of a system: another member owns it now, and shows it. */
+  forget(system: string): void
 }
+
+const KINDS = ['global', 'active', 'station'] as const
+const QUANTILES = ['0.5', '0.95'] as const
 
 export function monitorMetrics(registry: Registry): MonitorMetrics {
   const registers = [registry]
@@ -45,6 +53,13 @@ export function monitorMetrics(registry: Registry): MonitorMetrics {
   })
   const inWindow = new Map<string, Set<string>>()
   const live = new Map<string, Set<string>>()
+  const dirtyHours = new Gauge({
+    name: 'velocast_monitor_dirty_hours',
+    help: 'Hours with late rows that wait to be recomputed from Parquet',
+    labelNames: ['system'],
+    registers,
+  })
+  const performance = performanceMetrics(registry)
   const show = (system: string): void => {
     for (const alert of ALERT_NAMES) {
       const on = inWindow.get(system)?.has(alert) || live.get(system)?.has(alert)
@@ -77,12 +92,19 @@ export function monitorMetrics(registry: Registry): MonitorMetrics {
       live.set(system, new Set(alerts))
       show(system)
     },
-    dirtyHours: new Gauge({
-      name: 'velocast_monitor_dirty_hours',
-      help: 'Hours with late rows that wait to be recomputed from Parquet',
-      labelNames: ['system'],
-      registers,
-    }),
+    dirtyHours,
+    performance,
+    forget(system) {
+      for (const kind of KINDS) coverage.remove({ system, kind })
+      for (const quantile of QUANTILES) age.remove({ system, quantile })
+      for (const feature of FEATURES) psi.remove({ system, feature })
+      for (const alert of ALERT_NAMES) active.remove({ system, alert })
+      feedAge.remove({ system })
+      dirtyHours.remove({ system })
+      inWindow.delete(system)
+      live.delete(system)
+      performance.forget(system)
+    },
     recomputed: new Counter({
       name: 'velocast_monitor_recomputed_hours_total',
       help: 'Hours that were recomputed from Parquet and replaced',

@@ -65,7 +65,11 @@ export async function openParquetHistory({
  * Bronze first, then the day, then the month: compaction publishes the larger file before it purges the smaller
  * ones, so whatever is gone from the first listing is in a later one.
  */
-async function observationFiles(objects: ObjectStore, system: string, span: WindowSpan): Promise<string[]> {
+export async function observationFiles(
+  objects: ObjectStore,
+  system: string,
+  span: WindowSpan,
+): Promise<string[]> {
   const day = dayName(span.start)
   const folder = bronzeDayPrefix(system, day)
   const listed = await objects.list(folder)
@@ -95,19 +99,21 @@ async function pollFiles(objects: ObjectStore, system: string, span: WindowSpan)
   return files
 }
 
-async function withFiles<Row>(
+/** Runs `read` over local copies of the listed objects (`paths`, same order); not at all when there are none. */
+export async function withFiles<Row>(
   { objects, database, list }: { objects: ObjectStore; database: DuckDb; list: () => Promise<string[]> },
-  read: (files: string[]) => Promise<Row[]>,
+  read: (files: string[], paths: string[]) => Promise<Row[]>,
 ): Promise<Row[]> {
   for (let attempt = 1; ; attempt += 1) {
     const files: string[] = []
     try {
-      for (const path of await list()) {
+      const paths = await list()
+      for (const path of paths) {
         const file = join(database.directory, `${files.length}.parquet`)
         files.push(file)
         await objects.download(path, file)
       }
-      return files.length === 0 ? [] : await read(files)
+      return files.length === 0 ? [] : await read(files, paths)
     } catch (error) {
       if (!hasCode(error, 'store_object_missing') || attempt === LISTINGS) throw error
     } finally {

@@ -9,6 +9,7 @@ import { healthArtefacts } from './health-artefacts.ts'
 import { HourArchive } from './hour-archive.ts'
 import { durableOffsets, type LedgerEntry, readLedger, writeLedger } from './ledger.ts'
 import type { MonitorMetrics } from './metrics.ts'
+import { PartitionScores } from './performance/partition-scores.ts'
 import { type Published, publishArtefacts } from './publish.ts'
 import { recomputeHour } from './recompute.ts'
 import { SystemMonitor } from './system-monitor.ts'
@@ -31,6 +32,7 @@ export class PartitionMonitor {
   /** Where to begin reading; null for a partition that never had a ledger. */
   startOffset: number | null = null
   readonly systems = new Map<string, SystemMonitor>()
+  readonly #scores: PartitionScores
   readonly #options: PartitionMonitorOptions
   readonly #assembler = new PollAssembler()
   #generation: string | null = null
@@ -42,6 +44,8 @@ export class PartitionMonitor {
     this.#options = options
     this.partition = options.partition
     this.epoch = options.epoch
+    const { platform, partition, metrics, published } = options
+    this.#scores = new PartitionScores({ platform, partition, metrics: metrics.performance, published })
   }
 
   async load(): Promise<void> {
@@ -175,6 +179,13 @@ export class PartitionMonitor {
     await step('freshness')
   }
 
+  /** Scores served forecasts as far as the sink is; false when hours with late rows have to wait for it. */
+  async score(): Promise<boolean> {
+    const complete = await this.#scores.score((system) => this.systems.get(system)?.revised)
+    await this.#options.step('scored')
+    return complete
+  }
+
   async #open(system: string, entry: LedgerEntry | null): Promise<SystemMonitor> {
     const { objects } = this.#options.platform
     const archive = await HourArchive.open({
@@ -182,7 +193,8 @@ export class PartitionMonitor {
       system,
       recompute: (hour) => recomputeHour({ objects, system, hour }),
     })
-    const monitor = new SystemMonitor({ system, archive, entry })
+    const longestHorizonMs = Math.max(...this.#options.platform.config.horizons) * 60_000
+    const monitor = new SystemMonitor({ system, archive, entry, longestHorizonMs })
     await monitor.resume()
     this.systems.set(system, monitor)
     return monitor

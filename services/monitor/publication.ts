@@ -11,6 +11,8 @@ export interface PublicationOptions {
   signal: AbortSignal
   /** Called when a partition that was put off is due; it is to call `publish` again. */
   later(monitor: PartitionMonitor): void
+  /** What is done at these times. Default: `publish` of the monitor. */
+  work?(monitor: PartitionMonitor): Promise<unknown>
 }
 
 /**
@@ -31,7 +33,7 @@ export class Publication {
     const { clock, intervalMs, rest } = this.#options
     const began = clock.now()
     if (began < (this.#next.get(monitor) ?? 0)) return this.postpone(monitor)
-    await monitor.publish()
+    await (this.#options.work?.(monitor) ?? monitor.publish())
     const ended = clock.now()
     this.#next.set(monitor, ended + (intervalMs === 0 ? 0 : Math.max(intervalMs, rest * (ended - began))))
   }

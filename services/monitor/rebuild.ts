@@ -1,5 +1,6 @@
 import type { FinalRow } from '../domain/aggregates/aggregate.ts'
 import { addPoll, addRow, type Bundle, emptyBundle } from '../domain/aggregates/bundle.ts'
+import { type PerformanceState, performance } from '../domain/aggregates/performance.ts'
 import { pollTime } from '../domain/aggregates/poll-time.ts'
 import { BIN_MS, DAY_MS, floorBin, floorDay, floorHour } from '../domain/bin.ts'
 import type { WindowSpan } from '../domain/health.ts'
@@ -13,6 +14,8 @@ import { freshnessArtefact, newerPolls } from './freshness.ts'
 import { healthArtefacts } from './health-artefacts.ts'
 import { MemoryHours } from './memory-hours.ts'
 import { openParquetHistory, type ParquetHistory } from './parquet-history.ts'
+import { performanceArtefacts, SKILL_DAYS } from './performance/artefacts.ts'
+import { scoreSpan } from './performance/served-history.ts'
 import { windowPlan } from './window-plan.ts'
 
 /** Hour bundles of a span within one UTC day, from Parquet; only hours that have a row or a poll. */
@@ -80,6 +83,7 @@ export async function rebuildArtefacts({
       const carrier = poll === undefined ? null : { poll, rows: await carriedRows(history, poll) }
       artefacts.push(freshnessArtefact({ newest: newest.newest, carrier }))
     }
+    artefacts.push(...(await rebuildPerformance({ platform, system, end })))
     return artefacts.map((artefact) => ({
       path: artefactPath(system, artefact.name),
       bytes: artefactBytes(artefact),
@@ -87,6 +91,39 @@ export async function rebuildArtefacts({
   } finally {
     await history.close()
   }
+}
+
+/** How the served forecasts fared whose target is before `end`, as the stream publishes it; nothing without any. */
+async function rebuildPerformance({
+  platform,
+  system,
+  end,
+}: {
+  platform: Pick<Platform, 'config' | 'objects'>
+  system: string
+  end: number
+}): Promise<Artefact[]> {
+  const { horizons, monitor, systems } = platform.config
+  const days = Math.max(monitor.window_days, SKILL_DAYS)
+  const { start } = windowPlan({ end, windowDays: days, referenceDays: 0 }).window
+  const hours = new Map<number, PerformanceState>()
+  for (let day = floorDay(start); day < end; day += DAY_MS) {
+    await scoreSpan({
+      objects: platform.objects,
+      system,
+      span: { start: Math.max(day, start), end: Math.min(day + DAY_MS, end) },
+      longestHorizonMs: Math.max(...horizons) * 60_000,
+      take(scored) {
+        const hour = floorHour(scored.forecast.target_utc)
+        const state = hours.get(hour) ?? performance.empty()
+        hours.set(hour, state)
+        performance.add(state, scored)
+      },
+    })
+  }
+  if (hours.size === 0) return []
+  const timezone = systems.find(({ id }) => id === system)?.timezone ?? 'UTC'
+  return performanceArtefacts({ system, timezone, end, windowDays: monitor.window_days, hours })
 }
 
 /** Rows of the poll that carries the newest event time, as its bin's final rows have them. */

@@ -25,6 +25,8 @@ export interface MonitorOptions {
 const SINK_WAIT_MS = 30_000
 const SINK_CHECK_MS = 250
 const ARTEFACT_INTERVAL_MS = 1_000
+/** The sink writes its ledgers about once a second in a replay; live, a bin closes every five minutes. */
+const SCORING_INTERVAL_MS = 5_000
 /** Artefacts take a tenth of the time at most: a window of 7 days of 1,500 stations takes a second to assess. */
 const ARTEFACT_REST = 9
 
@@ -44,7 +46,9 @@ const ARTEFACT_REST = 9
  *  6. Artefacts of the window are written and announced (`artefacts`), then freshness (`freshness`): at once, or, when
  *     the last publication was less than `artefactIntervalMs` ago, once that has passed. What was due when the owner
  *     died is due when the next one has loaded the ledger.
- *  7. The group's position is committed. It tells others how far the monitor is, and is never where reading begins:
+ *  7. Served forecasts are scored as far as the sink's ledgers say that they and what came true are in Parquet (`scored`),
+ *     by whole hours of the target, each written over its known generation. At most every five seconds.
+ *  8. The group's position is committed. It tells others how far the monitor is, and is never where reading begins:
  *     what is in memory alone is read again from the ledger's `next_offset`.
  * A write that finds another generation is a zombie's: `log_stale_epoch`, and nothing goes on before a new epoch.
  *
@@ -60,20 +64,30 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
   let onFailure: (error: unknown) => void = () => {}
   let running: Promise<unknown> = Promise.resolve()
   const closing = new AbortController()
-  const publication = new Publication({
-    clock: platform.clock,
-    intervalMs: options.artefactIntervalMs ?? ARTEFACT_INTERVAL_MS,
-    rest: ARTEFACT_REST,
-    signal: closing.signal,
-    later: (monitor) =>
-      void exclusive(async () => {
-        if (partitions.get(monitor.partition) === monitor) await publication.publish(monitor)
-      }).catch((error: unknown) => {
-        platform.logger.warn({ err: error, partition: monitor.partition }, 'artefacts could not be published')
-        if (isRetryable(error)) publication.postpone(monitor)
-        else fail(error)
-      }),
-  })
+  const pace = (intervalMs: number, work: (monitor: PartitionMonitor) => Promise<unknown>): Publication => {
+    const paced = new Publication({
+      clock: platform.clock,
+      intervalMs,
+      rest: ARTEFACT_REST,
+      signal: closing.signal,
+      work,
+      later: (monitor) =>
+        void exclusive(async () => {
+          if (partitions.get(monitor.partition) === monitor) await paced.publish(monitor)
+        }).catch((error: unknown) => {
+          platform.logger.warn(
+            { err: error, partition: monitor.partition },
+            'artefacts could not be published',
+          )
+          if (isRetryable(error)) paced.postpone(monitor)
+          else fail(error)
+        }),
+    })
+    return paced
+  }
+  const artefactIntervalMs = options.artefactIntervalMs ?? ARTEFACT_INTERVAL_MS
+  const publication = pace(artefactIntervalMs, (monitor) => monitor.publish())
+  const scoring = pace(options.artefactIntervalMs ?? SCORING_INTERVAL_MS, (monitor) => monitor.score())
 
   const step = async (name: string): Promise<void> => options.fault?.(name)
 
@@ -87,6 +101,7 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
   async function assigned(assignment: Assignment): Promise<Position[]> {
     return exclusive(async () => {
       epoch = assignment.epoch
+      const before = systemsOf(partitions)
       partitions = new Map()
       const positions: Position[] = []
       const loaded = new Map<number, PartitionMonitor>()
@@ -100,8 +115,17 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
       }
       partitions = loaded
       publication.forget()
+      scoring.forget()
+      const kept = systemsOf(loaded)
+      for (const system of before) if (!kept.has(system)) forget(system)
       return positions
     })
+  }
+
+  /** Another member owns the system now: it shows and announces what there is. */
+  function forget(system: string): void {
+    metrics.forget(system)
+    for (const path of published.keys()) if (path.startsWith(`${system}/`)) published.delete(path)
   }
 
   async function handle(batch: DecodedBatch): Promise<void> {
@@ -115,6 +139,8 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
     if (batch.signal.aborted) return
     await monitor.recompute()
     await publication.publish(monitor)
+    if (batch.signal.aborted) return
+    await scoring.publish(monitor)
     if (batch.signal.aborted) return
     await commit(monitor)
   }
@@ -146,6 +172,7 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
       await platform.clock.sleep(SINK_CHECK_MS)
     }
     await monitor.publish({ unfinished: true })
+    while (!(await monitor.score()) && platform.clock.now() < until) await platform.clock.sleep(SINK_CHECK_MS)
     await commit(monitor)
   }
 
@@ -210,4 +237,8 @@ export function createMonitorService(platform: Platform, options: MonitorOptions
       if (failure !== null) callback(failure)
     },
   }
+}
+
+function systemsOf(partitions: ReadonlyMap<number, PartitionMonitor>): Set<string> {
+  return new Set([...partitions.values()].flatMap(({ systems }) => [...systems.keys()]))
 }

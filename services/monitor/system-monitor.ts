@@ -8,6 +8,7 @@ import { hourName, hourOfName } from './aggregate-path.ts'
 import { type NewestPolls, newerPolls } from './freshness.ts'
 import type { HourArchive } from './hour-archive.ts'
 import type { LedgerEntry } from './ledger.ts'
+import { hoursOfScores, type RevisedHours } from './performance/partition-scores.ts'
 
 /** A bin that is not closed yet: the last observation of each station, and the polls made in it, each fetch once. */
 interface PendingBin {
@@ -28,6 +29,9 @@ export class SystemMonitor {
   closedThrough: number | null
   /** Hour → status offset that the sink must have made durable before the hour is recomputed. */
   readonly dirty: Map<number, number>
+  /** As `dirty`, hours whose forecasts are to be scored anew: late rows are ends of their labels. */
+  readonly revised: RevisedHours
+  readonly #longestHorizonMs: number
   #handled: number
   #watermark: number | null
   readonly #pending = new Map<number, PendingBin>()
@@ -40,15 +44,16 @@ export class SystemMonitor {
     system,
     archive,
     entry,
-  }: { system: string; archive: HourArchive; entry: LedgerEntry | null }) {
+    longestHorizonMs,
+  }: { system: string; archive: HourArchive; entry: LedgerEntry | null; longestHorizonMs: number }) {
     this.system = system
+    this.#longestHorizonMs = longestHorizonMs
     this.archive = archive
     this.closedThrough = entry?.closed_through ?? null
     this.#watermark = entry?.watermark ?? null
     this.#handled = entry?.handled ?? 0
-    this.dirty = new Map(
-      Object.entries(entry?.dirty ?? {}).map(([name, offset]) => [hourOfName(name) ?? 0, offset]),
-    )
+    this.dirty = hoursOf(entry?.dirty)
+    this.revised = hoursOf(entry?.revised)
   }
 
   /**
@@ -74,7 +79,7 @@ export class SystemMonitor {
     for (const observation of observations) {
       const bin = floorBin(observation.ts_utc)
       if (late(bin)) {
-        if (!known) this.#markDirty(floorHour(bin), nextOffset)
+        if (!known) this.#markLate(bin, nextOffset)
         continue
       }
       const { rows } = this.#pendingBin(bin, firstOffset)
@@ -172,9 +177,16 @@ export class SystemMonitor {
       handled: this.#handled,
       watermark: this.#watermark,
       closed_through: this.closedThrough,
-      dirty: Object.fromEntries(
-        [...this.dirty].sort(([a], [b]) => a - b).map(([hour, offset]) => [hourName(hour), offset]),
-      ),
+      dirty: namesOf(this.dirty),
+      revised: namesOf(this.revised),
+    }
+  }
+
+  /** A row of a closed bin: its hour is dirty, and the scores of which it is an end are revised. */
+  #markLate(bin: number, offset: number): void {
+    this.#markDirty(floorHour(bin), offset)
+    for (const hour of hoursOfScores({ bin, longestHorizonMs: this.#longestHorizonMs })) {
+      this.revised.set(hour, Math.max(this.revised.get(hour) ?? 0, offset))
     }
   }
 
@@ -201,4 +213,14 @@ export class SystemMonitor {
     }
     return bundle
   }
+}
+
+function hoursOf(names: Record<string, number> = {}): Map<number, number> {
+  return new Map(Object.entries(names).map(([name, offset]) => [hourOfName(name) ?? 0, offset]))
+}
+
+function namesOf(hours: ReadonlyMap<number, number>): Record<string, number> {
+  return Object.fromEntries(
+    [...hours].sort(([a], [b]) => a - b).map(([hour, offset]) => [hourName(hour), offset]),
+  )
 }

@@ -42,10 +42,11 @@ export function topicSpecs({ partitions }: { partitions: number }): TopicSpec[] 
   ]
 }
 
-/** Consumer groups, one a service. */
+/** Consumer groups: one a service, and one for the forecasts of record, which the sink keeps. */
 export const GROUPS = {
   windows: 'velocast-windows',
   forecast: 'velocast-forecast',
   sink: 'velocast-sink',
+  sinkForecasts: 'velocast-sink-forecasts',
   monitor: 'velocast-monitor',
 } as const

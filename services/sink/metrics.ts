@@ -4,6 +4,7 @@ export interface SinkMetrics {
   parts: Counter<'system' | 'kind'>
   rows: Counter<'system' | 'kind'>
   lateRows: Counter<'system'>
+  repeatedForecasts: Counter<'system'>
   openBins: Gauge<'partition'>
   failures: Counter<'code'>
   compactions: Counter<'system' | 'job' | 'outcome'>
@@ -29,6 +30,12 @@ export function createSinkMetrics(registry: Registry): SinkMetrics {
     lateRows: new Counter({
       name: 'velocast_sink_late_rows_total',
       help: 'Observations that came after their bin was closed',
+      labelNames: ['system'],
+      registers,
+    }),
+    repeatedForecasts: new Counter({
+      name: 'velocast_sink_repeated_forecasts_total',
+      help: 'Forecasts that came again after their bin had its forecasts of record',
       labelNames: ['system'],
       registers,
     }),

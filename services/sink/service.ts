@@ -7,6 +7,7 @@ import { type Schedule, startSchedule } from '../platform/schedule/schedule.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
 import { compactDue } from './compaction/cycle.ts'
+import { ForecastRecorder, type RecorderStep } from './forecasts/recorder.ts'
 import { LedgerFile } from './ledger.ts'
 import { createSinkMetrics } from './metrics.ts'
 import { Partition, resumeOffset } from './partition.ts'
@@ -30,6 +31,7 @@ export type SinkStep =
   | 'parts_written'
   | 'ledger_written'
   | 'committed'
+  | RecorderStep
   | `compaction_${string}`
 
 interface Owned {
@@ -52,9 +54,10 @@ const STALE_TRIES = 20
 const FINISH_WAIT_MS = 180_000
 const FINISH_TRIES = 8
 const HOUR_MS = 3_600_000
+const LEDGER_INTERVAL_MS = 1_000
 
 /**
- * The sink: status records to Parquet.
+ * The sink: status records to Parquet; forecasts of record too, in a group of their own (`ForecastRecorder`).
  *
  * Commit protocol, for each partition and epoch:
  * 1. `claimed`: a new epoch drops all state. The ledger `ledger/sink/p<partition>.json` is read and written with its
@@ -83,6 +86,7 @@ class SinkService implements Service {
   readonly #platform: Platform
   readonly #options: SinkOptions
   readonly #metrics: ReturnType<typeof createSinkMetrics>
+  readonly #recorder: ForecastRecorder
   readonly #owned = new Map<number, Owned>()
   readonly #seen = new Map<string, string>()
   #subscription = Promise.withResolvers<Subscription>()
@@ -100,6 +104,13 @@ class SinkService implements Service {
     this.#platform = platform
     this.#options = options
     this.#metrics = createSinkMetrics(platform.metrics)
+    this.#recorder = new ForecastRecorder({
+      platform,
+      metrics: this.#metrics,
+      ledgerIntervalMs: options.ledgerIntervalMs ?? LEDGER_INTERVAL_MS,
+      fault: (step) => this.#step(step),
+      failed: (error) => this.#failed(error),
+    })
     this.#subscription.promise.catch(() => undefined)
   }
 
@@ -132,15 +143,18 @@ class SinkService implements Service {
       this.#subscription.reject(error)
       throw error
     }
+    await this.#recorder.start()
   }
 
   async caughtUp(): Promise<boolean> {
     const subscription = await this.#subscription.promise
     const positions = await subscription.positions()
-    return this.#assignedOnce && this.#running === 0 && positions.every(({ offset, end }) => offset >= end)
+    const read = positions.every(({ offset, end }) => offset >= end)
+    return this.#assignedOnce && this.#running === 0 && read && this.#recorder.caughtUp()
   }
 
   async finish(): Promise<void> {
+    await this.#recorder.finish()
     for (const owned of this.#owned.values()) {
       await this.#retrying(async () => {
         owned.state.sealAll()
@@ -154,6 +168,7 @@ class SinkService implements Service {
     this.#draining = true
     const work = (async () => {
       await this.#schedule?.stop()
+      await this.#recorder.drain(signal)
       for (const owned of this.#owned.values()) {
         await this.#flush(owned, { signal, force: true }).catch((error) => {
           this.#platform.logger.warn({ err: error }, 'what was not committed is read again by the next owner')
@@ -165,6 +180,7 @@ class SinkService implements Service {
 
   async close(): Promise<void> {
     await this.#schedule?.stop()
+    await this.#recorder.close()
     if (!this.#started) return
     await (await this.#subscription.promise).close()
   }
@@ -174,9 +190,9 @@ class SinkService implements Service {
     return [
       {
         name: 'sink',
-        ok: this.#failure === null && failing.length === 0,
+        ok: this.#failure === null && failing.length + this.#recorder.failing === 0,
         detail:
-          this.#failure !== null || failing.length > 0
+          this.#failure !== null || failing.length + this.#recorder.failing > 0
             ? (this.#lastError ?? 'failed')
             : `${this.#owned.size} partitions owned`,
       },
@@ -272,7 +288,7 @@ class SinkService implements Service {
     await this.#step('parts_written')
 
     const progress = state.progress()
-    const interval = this.#options.ledgerIntervalMs ?? 1_000
+    const interval = this.#options.ledgerIntervalMs ?? LEDGER_INTERVAL_MS
     if (!force && clock.now() - owned.ledgerWritten < interval) return
     const moved = JSON.stringify(progress.systems) !== JSON.stringify(file.ledger.systems)
     if (!moved && progress.position === file.ledger.position) return

@@ -1,7 +1,7 @@
 import { hasCode } from '../platform/errors.ts'
 import { bronzePath, pollsPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
-import { bronzeContentName, encodeBronze, encodePolls, pollsContentName } from '../platform/parquet/bronze.ts'
+import { encodePart } from '../platform/parquet/part-encoder.ts'
 import type { Part } from './partition.ts'
 
 /**
@@ -17,22 +17,18 @@ export async function writePart({
   part: Part
   partition: number
 }): Promise<string> {
-  const offsets = { partition, first: part.firstOffset, next: part.nextOffset }
   const { system } = part
-  const [path, bytes] =
+  const rows =
+    part.kind === 'bronze' ? { kind: part.kind, rows: part.rows } : { kind: part.kind, rows: part.polls }
+  const { content, bytes } = await encodePart(rows, {
+    partition,
+    first: part.firstOffset,
+    next: part.nextOffset,
+  })
+  const path =
     part.kind === 'bronze'
-      ? [
-          bronzePath({ system, bin: part.bin, content: bronzeContentName(part.rows) }),
-          encodeBronze({ rows: part.rows, offsets }),
-        ]
-      : [
-          pollsPath({
-            system,
-            firstFetched: part.polls[0]!.fetched_utc,
-            content: pollsContentName(part.polls),
-          }),
-          encodePolls({ polls: part.polls, offsets }),
-        ]
+      ? bronzePath({ system, bin: part.bin, content })
+      : pollsPath({ system, firstFetched: part.polls[0]!.fetched_utc, content })
   const contentType = 'application/vnd.apache.parquet'
   try {
     await objects.put(path, bytes, { ifGeneration: 'absent', contentType })

@@ -15,13 +15,31 @@ export interface ServedForecast extends HorizonForecast {
   bikes: number
   docks: number | null
   capacity: number | null
+  /** The model's input, for a sample of the stations: null for the others. */
+  feature_set: string | null
+  features_hash: string | null
+  /** JSON array in the order of the feature names, single precision, null for NaN. */
+  inputs: string | null
 }
 
 /** A station's forecast, one horizon a row. */
 export function servedForecasts(forecast: Forecast): ServedForecast[] {
   const { station_id, tbin_utc, ts_utc, poll_id, predicted_utc, stale, bikes, docks, capacity } = forecast
   const shared = { station_id, tbin_utc, ts_utc, poll_id, predicted_utc, stale, bikes, docks, capacity }
-  return forecast.horizons.map((horizon) => ({ ...shared, ...horizon }))
+  return forecast.horizons.map((horizon) => {
+    const given = forecast.inputs?.find(({ horizon_min }) => horizon_min === horizon.horizon_min)
+    return {
+      ...shared,
+      ...horizon,
+      feature_set: given?.feature_set ?? null,
+      features_hash: given?.features_hash ?? null,
+      inputs: given === undefined ? null : JSON.stringify(given.values, nanAsNull),
+    }
+  })
+}
+
+function nanAsNull(_key: string, value: unknown): unknown {
+  return Number.isNaN(value) ? null : value
 }
 
 /** Names a poll's forecasts among those of one bin. */

@@ -1,18 +1,26 @@
-import { DAY_MS } from '../../domain/bin.ts'
+import { DAY_MS, dayName } from '../../domain/bin.ts'
 import { hasCode } from '../../platform/errors.ts'
 import {
   bronzeDay,
+  bronzeDayPrefix,
   bronzePrefix,
+  dailyPath,
   dailyPrefix,
-  eventsPrefix,
+  forecastPartsDayPrefix,
   monthlyPrefix,
-  rollingEventsPath,
+  perfPath,
 } from '../../platform/object-store/layout.ts'
 import type { ObjectInfo } from '../../platform/object-store/port.ts'
-import { exportRollingEvents, ROLLING_EVENTS_JOB, rollingSources } from '../export/rolling-events.ts'
+import { exportPerf, PERF_JOB } from '../export/perf.ts'
+import { exportRolling, rollingSources } from '../export/rolling.ts'
+import { ROLLING_EVENTS } from '../export/rolling-events.ts'
+import { ROLLING_PERF } from '../export/rolling-perf.ts'
 import { compactDaily, DAILY_JOB } from './daily.ts'
 import type { JobOptions } from './job.ts'
 import { compactMonthly, MONTHLY_JOB } from './monthly.ts'
+
+/** Newest days whose performance is looked at again: their last targets, or forecasts, may have come since. */
+const PERF_DAYS = 3
 
 export interface CycleOptions extends JobOptions {
   /** The system's watermark, epoch ms: event time alone decides what is due. */
@@ -27,8 +35,8 @@ export interface CycleOptions extends JobOptions {
 }
 
 /**
- * Compacts what is due of one system: days that have parts, months that have dailies and are not written yet, then
- * the rolling export. A job that fails stops no other; its error is thrown at the end, `lease_held` excepted, for
+ * Compacts what is due of one system: days that have parts, months that have dailies and are not written yet; then
+ * exports how the forecasts of record of finished days fared, and writes the rolling exports. A job that fails stops no other; its error is thrown at the end, `lease_held` excepted, for
  * then another process is at it. What has not changed since `seen` is not opened again.
  */
 export async function compactDue(options: CycleOptions): Promise<void> {
@@ -56,11 +64,17 @@ export async function compactDue(options: CycleOptions): Promise<void> {
     }
   }
 
-  const days = Map.groupBy(await platform.objects.list(bronzePrefix(system)), ({ path }) => bronzeDay(path))
-  for (const [day, parts] of [...days].sort()) {
+  /** Days whose performance was exported with their compaction. */
+  const exported = new Set<string>()
+  const parts = Map.groupBy(await platform.objects.list(bronzePrefix(system)), ({ path }) => bronzeDay(path))
+  for (const [day, own] of [...parts].sort()) {
     if (day === null || !isDue(Date.parse(`${day}T00:00:00Z`) + DAY_MS)) continue
-    await whenChanged(options, `${DAILY_JOB} ${day}`, parts, () =>
-      attempt(DAILY_JOB, () => compactDaily({ ...jobOptions(options), day })),
+    await whenChanged(options, `${DAILY_JOB} ${day}`, own, () =>
+      attempt(DAILY_JOB, async () => {
+        const report = await compactDaily({ ...jobOptions(options), day })
+        for (const perf of report.perf) exported.add(perf.day)
+        return report
+      }),
     )
   }
 
@@ -76,13 +90,38 @@ export async function compactDue(options: CycleOptions): Promise<void> {
     )
   }
 
-  const exports = await platform.objects.list(eventsPrefix(system))
-  const sources = new Set(rollingSources(exports.map(({ path }) => path)))
-  const rolling = await platform.objects.list(rollingEventsPath(system))
-  const inputs = [...exports.filter(({ path }) => sources.has(path)), ...rolling]
-  if (sources.size > 0) {
-    await whenChanged(options, ROLLING_EVENTS_JOB, inputs, () =>
-      attempt(ROLLING_EVENTS_JOB, () => exportRollingEvents(jobOptions(options))),
+  const days = (await platform.objects.list(dailyPrefix(system))).map(
+    ({ path }) => /(\d{4}-\d{2}-\d{2})\.parquet$/.exec(path)?.[1],
+  )
+  for (const day of days.slice(-PERF_DAYS)) {
+    if (day === undefined) continue
+    const next = dayName(Date.parse(`${day}T00:00:00Z`) + DAY_MS)
+    const inputs = [...(await platform.objects.list(forecastPartsDayPrefix(system, day)))]
+    if (inputs.length === 0) continue
+    for (const prefix of [
+      dailyPath(system, day),
+      dailyPath(system, next),
+      `${bronzeDayPrefix(system, next)}hour=0`,
+      perfPath(system, day),
+    ]) {
+      inputs.push(...(await platform.objects.list(prefix)))
+    }
+    await whenChanged(
+      options,
+      `${PERF_JOB} ${day}`,
+      inputs,
+      async () => exported.has(day) || attempt(PERF_JOB, () => exportPerf({ ...jobOptions(options), day })),
+    )
+  }
+
+  for (const kind of [ROLLING_EVENTS, ROLLING_PERF]) {
+    const exports = await platform.objects.list(kind.prefix(system))
+    const sources = new Set(rollingSources(exports.map(({ path }) => path)))
+    const rolling = await platform.objects.list(kind.path(system))
+    const inputs = [...exports.filter(({ path }) => sources.has(path)), ...rolling]
+    if (sources.size === 0) continue
+    await whenChanged(options, kind.job, inputs, () =>
+      attempt(kind.job, () => exportRolling(kind, jobOptions(options))),
     )
   }
   if (errors.length > 0) throw errors[0]

@@ -1,7 +1,15 @@
-import { bronzeDay, bronzeDayPrefix, dailyPath, monthlyPath } from '../../platform/object-store/layout.ts'
+import { DAY_MS, dayName } from '../../domain/bin.ts'
+import {
+  bronzeDay,
+  bronzeDayPrefix,
+  dailyPath,
+  forecastPartsDayPrefix,
+  monthlyPath,
+} from '../../platform/object-store/layout.ts'
 import { OBSERVATION_COLUMNS } from '../../platform/parquet/columns.ts'
 import { factsFromMetadata } from '../../platform/parquet/content-facts.ts'
 import { type EventsReport, exportEvents } from '../export/events.ts'
+import { exportPerf, type PerfReport } from '../export/perf.ts'
 import { findDay, readable } from './history.ts'
 import { downloadAll, fitMemory, type JobContext, type JobOptions, type LocalCopy, runJob } from './job.ts'
 import {
@@ -36,6 +44,8 @@ export interface DailyReport {
   purged: number
   fencing_token: number
   events: EventsReport | null
+  /** How the forecasts of the day before fared, whose last targets are in this day, and those of this day. */
+  perf: PerfReport[]
   /** Null when there is no monthly file of the month. */
   month: MonthlyReport | null
 }
@@ -50,7 +60,7 @@ export interface DailyReport {
  * 3. `merged`: of each (station, bin) the last observation is chosen, in the domain's order.
  * 4. `published`: the lease is renewed; the file is written over the generation that was read, unless its content
  *    is the same.
- * 5. `refreshed`: the day's events export, and its month where that is already there, follow. They come before the
+ * 5. `refreshed`: the day's exports, and its month where that is already there, follow. They come before the
  *    purge, so that a stop here leaves the parts, and with them the next run's reason to do it again.
  * 6. `verified`: the published object is read back; a part is verified when each of its (station, bin) is in it.
  * 7. The lease is renewed; verified parts are deleted, by the generation that was listed (`config.sink.purge_bronze`).
@@ -94,6 +104,7 @@ async function compact(context: JobContext, day: string): Promise<DailyReport> {
     purged: 0,
     fencing_token: context.token,
     events: null,
+    perf: [],
     month: null,
   }
   if (loaded.readable.length === 0 && existing?.daily == null) return report
@@ -126,6 +137,11 @@ async function compact(context: JobContext, day: string): Promise<DailyReport> {
   await step('published')
 
   report.events = await exportEvents({ ...nested(context), day })
+  const dayBefore = dayName(Date.parse(`${day}T00:00:00Z`) - DAY_MS)
+  for (const each of [dayBefore, day]) {
+    const forecasts = await objects.list(forecastPartsDayPrefix(system, each))
+    if (forecasts.length > 0) report.perf.push(await exportPerf({ ...nested(context), day: each }))
+  }
   const [month] = await objects.list(monthlyPath(system, day.slice(0, 7)))
   if (month !== undefined) report.month = await compactMonthly({ ...nested(context), month: day.slice(0, 7) })
   await step('refreshed')
