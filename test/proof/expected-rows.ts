@@ -205,7 +205,7 @@ function flag(value: boolean | number | undefined): boolean {
   return value === undefined || value === true || value === 1
 }
 
-function pollId(time: number, body: Buffer): string {
+export function pollId(time: number, body: Buffer): string {
   const stamp = new Date(time).toISOString().replaceAll(/[-:]/g, '').replace('.000Z', 'Z')
   return `${stamp}-${createHash('sha256').update(body).digest('hex').slice(0, 12)}`
 }
@@ -214,7 +214,7 @@ function isLater([ts, fetched]: [number, number], [oldTs, oldFetched]: [number, 
   return ts > oldTs || (ts === oldTs && fetched > oldFetched)
 }
 
-function byDayStationAndBin(a: Row, b: Row): number {
+export function byDayStationAndBin(a: Row, b: Row): number {
   const day = Math.floor(Number(a[1]) / 86_400_000) - Math.floor(Number(b[1]) / 86_400_000)
   if (day !== 0) return day
   const station = Buffer.compare(Buffer.from(String(a[2])), Buffer.from(String(b[2])))
