@@ -27,7 +27,7 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
     middlewares: [withTimeout],
     ...(username === undefined ? {} : { auth: { username, password } }),
   })
-  const asked = <T>(ask: () => Promise<T>): Promise<T> =>
+  const asked = <T>(ask: (attempt: number) => Promise<T>): Promise<T> =>
     pRetry(ask, {
       retries,
       minTimeout: FIRST_RETRY_MS,
@@ -35,7 +35,7 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
     })
   return {
     register: (subject, schema) =>
-      asked(async () => {
+      asked(async (attempt) => {
         try {
           const { id } = await client.register(
             { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
@@ -43,7 +43,7 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
           )
           return id
         } catch (error) {
-          throw registerError(url, subject, error)
+          throw registerError({ url, subject, error, attempt })
         }
       }),
     schema: (id) =>
@@ -58,6 +58,7 @@ export function openConfluentRegistry(options: ConfluentRegistryOptions): Schema
   }
 }
 
+const LEVEL_TRIES = 4
 const ALREADY_THERE = /already exists/i
 
 type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
@@ -72,7 +73,17 @@ function fullSchema(type: unknown): AvroSchema {
   return JSON.parse(JSON.stringify(schema.call(type, { exportAttrs: true }))) as AvroSchema
 }
 
-function registerError(url: string, subject: string, error: unknown): VelocastError {
+function registerError({
+  url,
+  subject,
+  error,
+  attempt,
+}: {
+  url: string
+  subject: string
+  error: unknown
+  attempt: number
+}): VelocastError {
   const status = statusOf(error)
   // Another process registered the same subject at this moment: asked again, the registry knows it.
   if (status === 409 && ALREADY_THERE.test(textOf(error))) return unreachable(url, error)
@@ -80,6 +91,8 @@ function registerError(url: string, subject: string, error: unknown): VelocastEr
   if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
     return new VelocastError({
       code: 'schema_incompatible',
+      // Another process may have made the subject and be about to set its level.
+      retryable: attempt < LEVEL_TRIES,
       message: `registry must hold ${subject} to FULL_TRANSITIVE compatibility, set its level and start again: ${error.message}`,
       cause: error,
       data: { subject },
