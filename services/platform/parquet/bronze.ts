@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto'
-import { floorBin } from '../../domain/bin.ts'
 import type { Observation } from '../../domain/observation.ts'
 import type { PollRecord } from '../../domain/poll.ts'
-import {
-  OBSERVATION_COLUMNS,
-  type ObservationColumn,
-  PARQUET_SCHEMA_VERSION,
-  POLL_COLUMNS,
-} from './columns.ts'
-import { type Cell, encodeParquet } from './encode.ts'
+import { type Column, OBSERVATION_COLUMNS, PARQUET_SCHEMA_VERSION, POLL_COLUMNS } from './columns.ts'
+import { encodeParquet } from './encode.ts'
+import { observationCell, type PartRows, pollCell, readRowText, rowText } from './row-text.ts'
 
-/** Rows whose text is hashed in one call: a call costs more than a row. */
-const HASHED_ROWS = 500
+/** Offsets of the records that gave a part's rows: `first` is the lowest, `next` the one after the highest. */
+export interface PartOffsets {
+  partition: number
+  first: number
+  next: number
+}
 
 export interface EncodeBronzeOptions {
   /** Observations of one system and bin, at most one a station, in the file's order (by station_id). */
   rows: readonly Observation[]
-  /** Offsets of the records that gave the rows: `first` is the lowest, `next` the one after the highest. */
-  offsets?: { partition: number; first: number; next: number }
+  offsets?: PartOffsets
 }
 
 /** A bronze part: columns OBSERVATION_COLUMNS; metadata schema version, rows and offset range. */
@@ -36,7 +34,7 @@ export function encodePolls({
   offsets,
 }: {
   polls: readonly PollRecord[]
-  offsets?: EncodeBronzeOptions['offsets']
+  offsets?: PartOffsets
 }): Uint8Array {
   return encodeParquet({
     columns: POLL_COLUMNS,
@@ -46,35 +44,39 @@ export function encodePolls({
   })
 }
 
+/** As `encodeBronze` or `encodePolls`, from the rows' text. */
+export function encodePartText(options: {
+  kind: PartRows['kind']
+  text: string
+  offsets?: PartOffsets
+}): Uint8Array {
+  const columns: readonly Column[] = options.kind === 'bronze' ? OBSERVATION_COLUMNS : POLL_COLUMNS
+  const places = new Map(columns.map(({ name }, place) => [name, place]))
+  const rows = readRowText(options.text)
+  return encodeParquet({
+    columns,
+    rows: rows.length,
+    cell: (column, row) => rows[row]![places.get(column)!]!,
+    metadata: metadataOf(rows.length, options.offsets),
+  })
+}
+
 /** First 12 hex digits of the SHA-256 of the rows' values in column order: the same rows have the same name. */
 export function bronzeContentName(rows: readonly Observation[]): string {
-  return contentName(rows, (row) => OBSERVATION_COLUMNS.map(({ name }) => observationCell(row, name)))
+  return contentNameOf(rowText({ kind: 'bronze', rows }))
 }
 
 /** As `bronzeContentName`, for poll records. */
 export function pollsContentName(polls: readonly PollRecord[]): string {
-  return contentName(polls, (poll) => POLL_COLUMNS.map(({ name }) => pollCell(poll, name)))
+  return contentNameOf(rowText({ kind: 'polls', rows: polls }))
 }
 
-function contentName<Row>(rows: readonly Row[], cells: (row: Row) => Cell[]): string {
-  const hash = createHash('sha256')
-  for (let from = 0; from < rows.length; from += HASHED_ROWS) {
-    const part = rows.slice(from, from + HASHED_ROWS)
-    hash.update(part.map((row) => `${JSON.stringify(cells(row))}\n`).join(''))
-  }
-  return hash.digest('hex').slice(0, 12)
+/** As `bronzeContentName`, from the rows' text. */
+export function contentNameOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12)
 }
 
-function observationCell(row: Observation, column: ObservationColumn): Cell {
-  return column === 'tbin_utc' ? floorBin(row.ts_utc) : row[column]
-}
-
-function pollCell(poll: PollRecord, column: keyof PollRecord): Cell {
-  if (column !== 'refused') return poll[column]
-  return JSON.stringify(poll.refused, Object.keys(poll.refused).sort())
-}
-
-function metadataOf(rows: number, offsets: EncodeBronzeOptions['offsets']): Record<string, string> {
+function metadataOf(rows: number, offsets: PartOffsets | undefined): Record<string, string> {
   const metadata = { schema_version: PARQUET_SCHEMA_VERSION, rows: String(rows) }
   if (offsets === undefined) return metadata
   const { partition, first, next } = offsets

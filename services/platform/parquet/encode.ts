@@ -39,7 +39,7 @@ export interface EncodeParquetOptions<Name extends string> {
  *
  * Memory: about six times the file's plain size while it runs. WebAssembly memory never shrinks, but it is used again:
  * it stays where the largest part so far brought it (15 MB after 1,500 parts of 1,500 stations, 60 MB after one of
- * 100,000), so parts of a bin need no worker. Larger files are DuckDB's work.
+ * 100,000). Larger files are DuckDB's work.
  */
 export function encodeParquet<Name extends string>(options: EncodeParquetOptions<Name>): Uint8Array {
   const { columns, rows, cell, metadata } = options
