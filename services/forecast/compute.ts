@@ -131,12 +131,18 @@ async function predictAll(
   const versions: Record<string, string> = {}
   const inputs = new Map<string, ForecastInputs[]>()
   const windows = new UpdateWindows(update, all)
+  const { system } = update
+  const sampled = new Set(
+    stations.flatMap(({ id }) =>
+      isSampled({ system, station_id: id, share: options.sample_share }) ? [id] : [],
+    ),
+  )
   const predicted = await Promise.all(
     options.horizons.map((horizon) => {
       const pack = packs.get(horizon)
       if (pack === undefined) metrics.without.inc({ reason: 'no_model' }, stations.length)
       if (pack === undefined) return null
-      return predict(stations, { horizon, pack, windows }, options)
+      return predict(stations, { horizon, pack, windows, sampled }, options)
     }),
   )
   const horizons = predicted.flatMap((given, place) => {
@@ -163,9 +169,10 @@ export interface HorizonBatch {
 /** Forecasts of one horizon, row by row; null when the model failed on this batch: the other horizons go on. */
 async function predict(
   stations: readonly KnownStation[],
-  { horizon, pack, windows }: { horizon: number; pack: ModelPack; windows: UpdateWindows },
-  { update, metrics, logger, sample_share: share }: ComputeOptions,
+  given: { horizon: number; pack: ModelPack; windows: UpdateWindows; sampled: ReadonlySet<string> },
+  { update, metrics, logger }: ComputeOptions,
 ): Promise<{ rows: (HorizonForecast | null)[]; inputs: Map<string, ForecastInputs> } | null> {
+  const { horizon, pack, windows, sampled } = given
   const inputs = new Map<string, ForecastInputs>()
   if (stations.length === 0) return { rows: [], inputs }
   const batch =
@@ -174,7 +181,7 @@ async function predict(
       : trainedBatch({ update, windows, stations, horizon, pack })
   const { set, hash } = pack.manifest.features
   stations.forEach(({ id }, row) => {
-    if (!isSampled({ system: update.system, station_id: id, share })) return
+    if (!sampled.has(id)) return
     inputs.set(id, {
       horizon_min: horizon,
       model_version: pack.version,

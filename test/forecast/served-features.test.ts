@@ -3,12 +3,7 @@ import { BIN_MS, DAY_MS, floorBin } from '../../services/domain/bin.ts'
 import { momentOf } from '../../services/domain/forecasting/moment.ts'
 import { RICH_FEATURES, richFeatures } from '../../services/domain/forecasting/rich-features.ts'
 import { servedStations } from '../../services/domain/forecasting/served-stations.ts'
-import {
-  carryForward,
-  emptyGrid,
-  rowAt,
-  type StationGrid,
-} from '../../services/domain/forecasting/station-grid.ts'
+import { carryForward, gridInOrder, rowAt } from '../../services/domain/forecasting/station-grid.ts'
 import type { ComputedUpdate } from '../../services/forecast/compute.ts'
 import { type Inference, openInference } from '../../services/platform/onnx/inference.ts'
 import type { ModelPack } from '../../services/platform/onnx/pack.ts'
@@ -53,24 +48,7 @@ function packs(carryMinutes = 0): Promise<Map<number, ModelPack>> {
   )
 }
 
-/** The recording's columns in another order of stations; stations that it lacks are empty. */
-function reordered({ grid, stations }: Recording, ids: readonly string[]): StationGrid {
-  const { start, bins } = grid
-  const out = emptyGrid({ start, bins, stations: ids.length })
-  out.weather = grid.weather
-  for (const [to, id] of ids.entries()) {
-    const from = stations.findIndex((station) => station.id === id)
-    if (from < 0) continue
-    for (let row = 0; row < bins; row += 1) {
-      for (const name of ['bikes', 'docks', 'mechanical', 'ebike', 'capacity', 'service', 'age'] as const) {
-        out[name][row * ids.length + to] = grid[name][row * grid.stations + from]!
-      }
-    }
-  }
-  return out
-}
-
-/** Largest number of unequal inputs of any station and horizon against the features of the recording. */
+/** Number of unequal inputs of any station and horizon against the features of the recording. */
 function unequal(computed: ComputedUpdate, loaded: ReadonlyMap<number, ModelPack>, carry: number): number {
   const { update } = computed
   let differing = 0
@@ -83,7 +61,7 @@ function unequal(computed: ComputedUpdate, loaded: ReadonlyMap<number, ModelPack
     )
     const { encoders } = servedStations({ ...pack, unknown })
     const ids = encoders.places.map(({ id }) => id)
-    const grid = reordered(whole, ids)
+    const grid = gridInOrder(whole.grid, { from: whole.stations.map(({ id }) => id), to: ids })
     if (carry > 0) carryForward(grid, carry)
     const expected = richFeatures({
       grid,

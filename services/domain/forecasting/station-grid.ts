@@ -64,6 +64,25 @@ export function rowAt(grid: StationGrid, utc: number): number {
   return Math.floor((utc - grid.start) / BIN_MS)
 }
 
+/** The columns of a grid in another order of stations (`from` → `to`, by id); stations that it lacks are empty. A copy. */
+export function gridInOrder(
+  grid: StationGrid,
+  { from, to }: { from: readonly string[]; to: readonly string[] },
+): StationGrid {
+  const placeOf = new Map(from.map((id, place) => [id, place]))
+  const places = to.map((id) => placeOf.get(id) ?? -1)
+  const ordered = emptyGrid({ start: grid.start, bins: grid.bins, stations: to.length })
+  for (const name of ['bikes', 'docks', 'mechanical', 'ebike', 'capacity', 'service', 'age'] as const) {
+    for (let row = 0; row < grid.bins; row += 1) {
+      for (const [place, source] of places.entries()) {
+        if (source < 0) continue
+        ordered[name][row * to.length + place] = grid[name][row * grid.stations + source]!
+      }
+    }
+  }
+  return { ...ordered, weather: grid.weather }
+}
+
 /**
  * Carries each observation into the empty bins after it while it is at most `minutes` old at that bin's end: a feed that
  * is polled every ten minutes has empty bins between. Changes the grid; do it once.
