@@ -122,17 +122,37 @@ export const NAMED_SCHEMAS = [
     },
     { $id: 'Forecasts' },
   ),
+  record(
+    {
+      run_id: text,
+      system: text,
+      location: { ...text, description: 'Where the record of the run will be' },
+    },
+    { $id: 'RunRequested' },
+  ),
+  record(
+    {
+      error: record({ code: text, message: text }),
+      run_id: { ...text, description: 'The run that is asked for or at work' },
+    },
+    { $id: 'RunInProgress' },
+  ),
   {
     $id: 'Artefact',
     description: 'A JSON document, byte for byte as its service wrote it',
   },
 ]
 
-/** The responses of a route: its 200, a named schema, and the errors that every route may give. */
-export function answers(name: string, description: string, errors: (400 | 404 | 503)[]) {
+/** The responses of a route: its success, a named schema, and the errors that every route may give. */
+export function answers(
+  name: string,
+  description: string,
+  errors: (keyof typeof ERROR_WORDS)[],
+  success: 200 | 202 = 200,
+) {
   const json = (schema: string) => ({ content: { 'application/json': { schema: { $ref: `${schema}#` } } } })
   return {
-    200: { description, ...json(name) },
+    [success]: { description, ...json(name) },
     ...Object.fromEntries(
       errors.map((status) => [status, { description: ERROR_WORDS[status], ...json('Error') }]),
     ),
@@ -142,6 +162,8 @@ export function answers(name: string, description: string, errors: (400 | 404 | 
 /** What each error status means. */
 const ERROR_WORDS = {
   400: 'The request is not valid: `request_invalid`',
+  401: 'The request has no bearer token: `unauthenticated`',
+  403: 'The token is another, or none is configured: `forbidden`',
   404: 'There is no such thing: `not_found`',
   503: 'A store cannot be reached, or no more streams may be opened; try again',
 } as const
@@ -153,6 +175,17 @@ export const stationParams = record({
   ...systemParams.properties,
   station: { ...text, minLength: 1, description: 'Station id' },
 })
+export const runParams = record({
+  ...systemParams.properties,
+  run: { ...text, pattern: '^[0-9]{8}T[0-9]{6}Z-[a-z0-9]{1,16}$', description: 'Run id' },
+})
+export const trainBody = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: {
+    system: { ...text, pattern: OBJECT_SYSTEM_PATTERN, description: 'May be left out where there is one' },
+  },
+} as const
 export const servingParams = record({
   ...systemParams.properties,
   horizon: { ...text, pattern: '^[0-9]{1,3}$', description: 'Horizon, minutes' },

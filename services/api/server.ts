@@ -9,6 +9,7 @@ import { eventRoutes } from './routes/events.ts'
 import { pageRoutes } from './routes/page.ts'
 import { stationRoutes } from './routes/stations.ts'
 import { systemRoutes } from './routes/systems.ts'
+import { trainRoutes } from './routes/train.ts'
 import { NAMED_SCHEMAS } from './schemas.ts'
 
 /** Version of the HTTP API: the major one is in the paths. */
@@ -30,22 +31,25 @@ export async function createApiServer(dependencies: ApiDependencies): Promise<Fa
       info: {
         title: 'Velocast',
         version: API_VERSION,
-        description: 'Bikeshare stations now and forecast. Read-only. Times are epoch milliseconds, UTC.',
+        description:
+          'Bikeshare stations now and forecast. Read-only but for training, which needs a token. Times are epoch milliseconds, UTC.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       tags: [
         { name: 'systems', description: 'Which systems there are and how they are' },
         { name: 'stations', description: 'Stations now' },
         { name: 'forecasts', description: 'Stations at each horizon' },
         { name: 'live', description: 'Changes as they come' },
         { name: 'artefacts', description: 'Files that the services wrote' },
+        { name: 'training', description: 'Training runs on request' },
         { name: 'operation', description: 'Probes and metrics' },
       ],
     },
   })
   await server.register(async (scope) => {
     await answerConditionally(scope)
-    for (const routes of [systemRoutes, stationRoutes, artefactRoutes, pageRoutes])
+    for (const routes of [systemRoutes, stationRoutes, artefactRoutes, trainRoutes, pageRoutes])
       routes(scope, dependencies)
     scope.get(
       '/openapi.json',

@@ -19,8 +19,8 @@ export interface ApiService extends Service {
 }
 
 /**
- * The HTTP API, the page and the probes, on `config.http`. Reads look-ups and artefacts and writes nothing, so
- * it commits nothing and any number of replicas may run. Draining: `/readyz` says 503, event streams end, running
+ * The HTTP API, the page and the probes, on `config.http`. Reads look-ups and artefacts and writes nothing but
+ * requests for training, so it commits nothing and any number of replicas may run. Draining: `/readyz` says 503, event streams end, running
  * requests are answered.
  */
 export function createApiService(

@@ -7,10 +7,12 @@ import { configCommand } from './commands/config.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
+import { modelsCommand } from './commands/models.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { topicsCommand } from './commands/topics.ts'
+import { trainCommand } from './commands/train.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT, exitCode } from './exit-code.ts'
 import { describeError } from './output.ts'
@@ -29,6 +31,8 @@ for (const command of [
   upCommand(),
   runCommand(),
   replayCommand(),
+  trainCommand(),
+  modelsCommand(),
   backtestCommand(),
   simulateCommand(),
   compactCommand(),

@@ -1,9 +1,5 @@
 import type { BacktestResult } from './backtest.ts'
-
-const WIDTH = 720
-const HEIGHT = 200
-const LEFT = 48
-const BAR = (WIDTH - LEFT) / 24
+import { hourPlot } from './plots.ts'
 
 /** One self-contained HTML page of a backtest: the scores of each horizon and its lift by local hour. No script, no link. */
 export function backtestReport(result: BacktestResult): string {
@@ -44,22 +40,6 @@ ${result.test_until}: every row in service at both ends. Errors are in bikes.</p
 ${sections.join('\n')}
 </body></html>
 `
-}
-
-function hourPlot(hours: BacktestResult['horizons'][string]['by_hour']): string {
-  const largest = Math.max(0.01, ...hours.map(({ lift }) => Math.abs(lift)))
-  const middle = HEIGHT / 2
-  const scale = (middle - 20) / largest
-  const bars = hours.map(({ hour, lift, n }) => {
-    const height = Math.abs(lift) * scale
-    const y = lift >= 0 ? middle - height : middle
-    const x = LEFT + hour * BAR
-    const label = `${hour} h: ${percent(lift)} of ${n} rows`
-    return `<g><title>${label}</title><rect x="${(x + 3).toFixed(1)}" y="${y.toFixed(1)}" width="${(BAR - 6).toFixed(1)}" height="${height.toFixed(1)}" fill="${lift >= 0 ? '#1f7a4d' : '#b3261e'}"/><text x="${(x + BAR / 2).toFixed(1)}" y="${HEIGHT - 2}" text-anchor="middle" font-size="11">${hour}</text></g>`
-  })
-  const mark = (value: number): string =>
-    `<text x="${LEFT - 6}" y="${(middle - value * scale + 4).toFixed(1)}" text-anchor="end" font-size="11">${percent(value)}</text>`
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Lift by local hour">${mark(largest)}${mark(0)}${mark(-largest)}<line x1="${LEFT}" x2="${WIDTH}" y1="${middle}" y2="${middle}" stroke="#8b949e"/>${bars.join('')}</svg>`
 }
 
 function percent(share: number): string {

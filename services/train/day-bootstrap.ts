@@ -2,7 +2,7 @@ import { createRandom } from './random.ts'
 
 const DRAWS = 1000
 
-/** Interval of a ratio of sums over whole days, 5 % to 95 %: days are drawn with replacement, their rows stay together. */
+/** Interval of a ratio of sums over whole days, 5 % to 95 % unless another tail is asked for: days are drawn with replacement, their rows stay together. */
 export interface RatioInterval {
   low: number
   high: number
@@ -12,7 +12,11 @@ export interface RatioInterval {
  * `1 − Σ model / Σ persistence` over drawn days. Rows of one day depend on each other, so days are the units (Künsch
  * 1989). Null with fewer than two days: one day says nothing of another.
  */
-export function liftInterval(days: readonly { model: number; persistence: number }[]): RatioInterval | null {
+export function liftInterval(
+  days: readonly { model: number; persistence: number }[],
+  /** Share of the draws beyond each end. */
+  tail = 0.05,
+): RatioInterval | null {
   if (days.length < 2) return null
   const random = createRandom(1)
   const lifts = Array.from({ length: DRAWS }, () => {
@@ -25,5 +29,5 @@ export function liftInterval(days: readonly { model: number; persistence: number
     }
     return persistence > 0 ? 1 - model / persistence : 0
   }).sort((a, b) => a - b)
-  return { low: lifts[Math.floor(0.05 * DRAWS)]!, high: lifts[Math.floor(0.95 * DRAWS)]! }
+  return { low: lifts[Math.floor(tail * DRAWS)]!, high: lifts[Math.floor((1 - tail) * DRAWS)]! }
 }

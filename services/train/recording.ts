@@ -19,11 +19,14 @@ export interface Recording {
 
 export interface RecordingOptions {
   status: readonly string[]
-  stations: string
+  /** Station table (CSV); without it place and capacity are those of each station's newest row that has them. */
+  stations?: string | undefined
   weather?: string | undefined
   /** Bins from here on, epoch ms; all where absent. */
   from?: number | undefined
   until?: number | undefined
+  /** The rows hold each station and bin once, as daily and monthly files do: spares 8 bytes a cell. */
+  distinct?: boolean
   memoryMegabytes?: number
 }
 
@@ -78,7 +81,6 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
     throw new VelocastError({ code: 'replay_empty', message })
   }
   const serviceFlags = !(empty! > 0 && unlike === 0 && unlike_return === 0)
-  const table = parseCsv(await readFile(options.stations, 'utf8'))
   await database.run(
     `CREATE TEMP TABLE station AS SELECT id, (row_number() OVER (ORDER BY id) - 1)::INTEGER AS place
       FROM (SELECT DISTINCT station_id AS id FROM ${source} ${where})`,
@@ -98,7 +100,11 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
     : 'true'
   const fetched = known.has('fetched_utc') ? 'epoch_ms(fetched_utc)::DOUBLE' : '0::DOUBLE'
   const dropped: Record<string, number> = { bikes_missing: 0, superseded: 0, count_out_of_range: 0 }
-  const fetchedAt = known.has('fetched_utc') ? new Float64Array(grid.age.length) : null
+  const fetchedAt =
+    known.has('fetched_utc') && options.distinct !== true ? new Float64Array(grid.age.length) : null
+  // A bin's weather is that of its newest observation: the rule of windowGrid.
+  const weatherAt = new Float64Array(weathered ? grid.bins : 0)
+  const weatherFetched = new Float64Array(weathered ? grid.bins : 0)
   const sql = `SELECT place, epoch_ms(ts_utc)::DOUBLE, ${fetched},
       (coalesce(${column('is_installed', 'true')}, true) AND ${flags} AND ${text}),
       ${COUNTS.map((name) => `coalesce(${column(name, 'NULL')}, -1)::INTEGER`).join(', ')},
@@ -130,22 +136,48 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
       COUNTS.forEach((name, place) => {
         grid[name][cell] = columns[4 + place]![at] as number
       })
-      if (grid.weather === null) continue
+      if (grid.weather === null || time < weatherAt[bin]!) continue
+      if (time === weatherAt[bin] && fetch < weatherFetched[bin]!) continue
+      weatherAt[bin] = time
+      weatherFetched[bin] = fetch
       for (const [place, name] of WEATHER.entries()) {
-        const value = columns[9 + place]![at] as number | null
-        if (value !== null) grid.weather[name][bin] = value
+        grid.weather[name][bin] = (columns[9 + place]![at] as number | null) ?? Number.NaN
       }
     }
   })
   if (options.weather !== undefined) await readWeather(database, options.weather, grid)
-  const rowOf = new Map(table.map((row) => [row.station_id, row]))
-  const stations = ids.map((id): StationPlace => {
-    const row = rowOf.get(id)
-    const number = (text: string | undefined): number | null =>
-      text === undefined || text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
-    return { id, lat: number(row?.lat), lon: number(row?.lon), capacity: number(row?.capacity) }
-  })
+  const placeOf =
+    options.stations === undefined
+      ? await placesOfRows(database, { from: `${source} ${where}`, known })
+      : await placesOfTable(options.stations)
+  const stations = ids.map((id) => placeOf.get(id) ?? { id, lat: null, lon: null, capacity: null })
   return { grid, stations, rows: { read: n, dropped }, serviceFlags }
+}
+
+async function placesOfTable(path: string): Promise<Map<string, StationPlace>> {
+  const number = (text: string | undefined): number | null =>
+    text === undefined || text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
+  return new Map(
+    parseCsv(await readFile(path, 'utf8')).map(({ station_id: id = '', lat, lon, capacity }) => [
+      id,
+      { id, lat: number(lat), lon: number(lon), capacity: number(capacity) },
+    ]),
+  )
+}
+
+/** Place and capacity of each station's newest row that has them. */
+async function placesOfRows(
+  database: DuckDb,
+  { from, known }: { from: string; known: ReadonlySet<string> },
+): Promise<Map<string, StationPlace>> {
+  const newest = (name: string): string => {
+    const column = known.has(name) ? name : 'NULL::DOUBLE'
+    return `arg_max(${column}, ts_utc) FILTER (${column} IS NOT NULL)::DOUBLE AS ${name}`
+  }
+  const rows = await database.rows(
+    `SELECT station_id AS id, ${['lat', 'lon', 'capacity'].map(newest).join(', ')} FROM ${from} GROUP BY 1`,
+  )
+  return new Map(rows.map((row) => [row.id as string, row as unknown as StationPlace]))
 }
 
 /** Hourly or finer weather of the whole network (ts_utc, temp_C, precip_mm, wind_mps): the last known at most 2 h old. */

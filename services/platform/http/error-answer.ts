@@ -23,6 +23,9 @@ export const errorSchema = {
 const STATUS_BY_CODE: Partial<Record<ErrorCode, number>> = {
   request_invalid: 400,
   not_found: 404,
+  unauthenticated: 401,
+  forbidden: 403,
+  run_in_progress: 409,
   listeners_full: 503,
   look_up_store_unreachable: 503,
   window_store_unreachable: 503,

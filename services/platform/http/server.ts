@@ -7,7 +7,7 @@ import { errorAnswer, errorSchema } from './error-answer.ts'
 
 /** Longest value of a path parameter, characters: station ids of real feeds reach 64. */
 const MAX_PARAMETER_LENGTH = 256
-/** No route takes a body. */
+/** No route takes more than a name. */
 const BODY_LIMIT_BYTES = 1024
 /** A client has this long to send its request, ms. */
 const REQUEST_TIMEOUT_MS = 30_000

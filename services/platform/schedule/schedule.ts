@@ -45,9 +45,29 @@ export function startSchedule({ expression, clock, task, onError }: ScheduleOpti
   }
 }
 
-function parse(expression: string): Cron {
+/**
+ * The newest time of a cron expression in a time zone that is after `after` and not after `now` (epoch ms); null when none
+ * is. Throws `config_invalid` for a bad expression.
+ */
+export function newestDue({
+  expression,
+  timezone,
+  after,
+  now,
+}: {
+  expression: string
+  timezone: string
+  after: number
+  now: number
+}): number | null {
+  // Croner finds what lies before a whole second.
+  const [newest] = parse(expression, timezone).previousRuns(1, new Date(Math.floor(now / 1000) * 1000 + 1000))
+  return newest !== undefined && newest.getTime() > after ? newest.getTime() : null
+}
+
+function parse(expression: string, timezone = 'UTC'): Cron {
   try {
-    return new Cron(expression, { paused: true, timezone: 'UTC' })
+    return new Cron(expression, { paused: true, timezone })
   } catch (cause) {
     throw new VelocastError({
       code: 'config_invalid',
