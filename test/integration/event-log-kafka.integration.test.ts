@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import kafkajs from 'kafkajs'
 import pino from 'pino'
 import { describe, expect, inject, test, vi } from 'vitest'
 import { systemClock } from '../../services/platform/clock.ts'
 import { type KafkaLogOptions, openKafkaLog } from '../../services/platform/event-log/kafka.ts'
 import { describeEventLog } from '../platform/event-log/event-log.conformance.ts'
+import { kafkaClient } from '../stack/kafka-client.ts'
 
 const CHILD = fileURLToPath(new URL('./connecting-child.ts', import.meta.url))
 const brokers = inject('kafkaBrokers') ?? []
@@ -55,7 +55,7 @@ describe.skipIf(brokers.length === 0)('with a Kafka broker (skipped where none c
       const reader = { group, transient: true, topics: [topic], batch: async () => read.resolve() }
       const subscription = await log.subscribe(reader)
       await read.promise
-      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
+      const admin = kafkaClient(brokers).admin()
       await admin.connect()
       const groups = async () =>
         (await admin.listGroups()).groups.filter(({ groupId }) => groupId.startsWith(group))

@@ -18,6 +18,7 @@ import { run } from '../stack/command.ts'
 import { ensureCommand } from '../stack/debian.ts'
 import { type GcsServer, startGcs } from '../stack/gcs.ts'
 import { type KafkaServer, startKafka } from '../stack/kafka.ts'
+import { kafkaClient } from '../stack/kafka-client.ts'
 import { freePort } from '../stack/ports.ts'
 import { consumeWithPython } from '../stack/python.ts'
 import { type RedisServer, startRedis } from '../stack/redis.ts'
@@ -156,8 +157,7 @@ describe('six services in processes of their own, on Kafka, a registry, Redis an
   })
 
   test('topics have the partitions, retention and cleanup that are documented', async () => {
-    const kafkaClient = new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING })
-    const admin = kafkaClient.admin()
+    const admin = kafkaClient(kafka.brokers).admin()
     await admin.connect()
     try {
       const specs = topicSpecs({ partitions: PARTITIONS })

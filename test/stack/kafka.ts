@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import kafkajs from 'kafkajs'
-import { mendRequestTimeouts } from '../../services/platform/event-log/kafka/mend-timeouts.ts'
 import { run } from './command.ts'
 import { fetchFromMaven, findJava } from './java.ts'
+import { kafkaClient } from './kafka-client.ts'
 import { freePort } from './ports.ts'
 import { type Server, serverDirectory, startServer } from './server.ts'
 
@@ -146,14 +145,7 @@ function clusterId(): string {
 
 async function answers(port: number): Promise<void> {
   await accepts(port)
-  mendRequestTimeouts()
-  const client = new kafkajs.Kafka({
-    clientId: 'velocast-test-probe',
-    brokers: [`127.0.0.1:${port}`],
-    logLevel: kafkajs.logLevel.NOTHING,
-    retry: { retries: 0 },
-  })
-  const admin = client.admin()
+  const admin = kafkaClient([`127.0.0.1:${port}`], { retry: { retries: 0 } }).admin()
   try {
     await admin.connect()
     const cluster = await admin.describeCluster()

@@ -5,10 +5,11 @@ import { text } from 'node:stream/consumers'
 import { Storage } from '@google-cloud/storage'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { Redis } from 'ioredis'
-import kafkajs from 'kafkajs'
+import type kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startGcs } from './gcs.ts'
 import { startKafka } from './kafka.ts'
+import { kafkaClient } from './kafka-client.ts'
 import { consumeWithPython } from './python.ts'
 import { startRedis } from './redis.ts'
 import { startRegistry } from './registry.ts'
@@ -29,10 +30,6 @@ afterAll(async () => {
     expect(existsSync(server.directory)).toBe(false)
   }
 })
-
-function kafkaClient(brokers: string[]) {
-  return new kafkajs.Kafka({ clientId: 'stack-test', brokers, logLevel: kafkajs.logLevel.NOTHING })
-}
 
 async function createTopic(
   brokers: string[],
@@ -116,8 +113,18 @@ describe('kafka', () => {
     expect([String(message?.key), String(message?.value)]).toEqual(['k', 'v'])
   })
 
-  test('starts and stops without a word on stderr', { timeout: 60_000 }, async () => {
-    const script = "const { startKafka } = await import('./kafka.ts'); await (await startKafka()).stop()"
+  test('starts, answers a client and stops without a word on stderr, Node’s warnings included', {
+    timeout: 60_000,
+  }, async () => {
+    const script = `
+      const { startKafka } = await import('./kafka.ts')
+      const { kafkaClient } = await import('./kafka-client.ts')
+      const kafka = await startKafka()
+      const admin = kafkaClient(kafka.brokers).admin()
+      await admin.connect()
+      await admin.listTopics()
+      await admin.disconnect()
+      await kafka.stop()`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       cwd: import.meta.dirname,
       stdio: ['ignore', 'ignore', 'pipe'],
