@@ -109,7 +109,8 @@ export async function versionToPublish({
  * Puts a stored version in force from the bin `effectiveFrom` on, all its horizons in one step. Every pack is first
  * loaded and proved as the forecast service does it; `model_pack_invalid` leaves the list as it was. The list is switched
  * by generation: two at once both stand, in their order. Bins that are already forecast keep their version, so choose a
- * bin ahead of the system's watermark; one before the newest listed is `request_invalid`. Doing it twice changes nothing.
+ * bin ahead of the system's watermark; one before the newest listed, or before the end of what the version was trained on,
+ * is `request_invalid`. Doing it twice changes nothing.
  */
 export async function promoteModel({
   objects,
@@ -124,6 +125,13 @@ export async function promoteModel({
   effectiveFrom: number
 }): Promise<ModelList> {
   const stored = await showModel({ objects, system, version })
+  for (const { manifest } of stored.horizons) {
+    if (manifest === null || effectiveFrom >= Date.parse(manifest.trained.cut_off)) continue
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `effective_from must not be before ${manifest.trained.cut_off}, up to which ${version} knows what came, got ${new Date(effectiveFrom).toISOString()}`,
+    })
+  }
   const entry: ModelListVersion = {
     version,
     effective_from: new Date(effectiveFrom).toISOString(),

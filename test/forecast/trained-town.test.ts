@@ -199,6 +199,11 @@ describe('model catalogue', () => {
     await expect(promote('1.0.1', bin(29))).rejects.toThrow(
       /must not be before .*, from which 0.1.0 is in force/,
     )
+    const fresh = openObjectMap()
+    await publishPacks({ objects: fresh, packs: packs('1.0.0') })
+    await expect(
+      promoteModel({ objects: fresh, system, version: '1.0.0', effectiveFrom: bin(-1) }),
+    ).rejects.toThrow(/up to which 1.0.0 knows what came/)
     await expect(promote('1.0.1', bin(40) + 1)).rejects.toThrow(/must be the start of a 5-minute bin/)
     await expect(promote('7.0.0', bin(40))).rejects.toMatchObject({ code: 'model_not_found' })
     await publishPacks({ objects, packs: packs('1.0.2') })
