@@ -109,7 +109,8 @@ export function freshness({ city, now }: { city: City; now: number }): {
 } {
   const { state, stale_after_s, withhold_after_s } = city.update
   if (state === null) return { ageS: 0, stale: false, withheld: false }
-  const ageS = Math.max(0, (now - state.ts_utc) / 1000)
+  // The poll's own time counts where it is ahead: a city that is simulated faster has a clock of its own.
+  const ageS = Math.max(0, (Math.max(now, state.fetched_utc) - state.ts_utc) / 1000)
   const aged = (limit: number): boolean => state.source !== 'replay' && ageS >= limit
   return {
     ageS,

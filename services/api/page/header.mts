@@ -1,13 +1,14 @@
 import { LEVELS } from '../../domain/levels.ts'
 import { type City, freshness, totals } from './city.ts'
 import { byId, element } from './elements.mts'
-import { ageWords, count, durationWords, modelWords, momentWords } from './format.ts'
+import { ageWords, count, modelWords, momentWords } from './format.ts'
 import { LEVEL_WORDS } from './levels.ts'
 import type { Connection } from './live.mts'
+import { noticeText } from './notice.ts'
 
 const CONNECTION_WORDS: Record<Connection, string> = {
   connecting: 'connecting',
-  live: 'live',
+  connected: 'connected',
   reconnecting: 'reconnecting',
   degraded: 'data store unreachable',
 }
@@ -40,26 +41,7 @@ export function showHeader({ city, now }: { city: City; now: number }): void {
   setText(age, state.source === 'replay' ? '· recorded' : `· ${ageWords(ageS)}`)
   age.dataset.stale = String(stale)
   setText(byId('model'), modelWords(state.model_versions))
-  setNotice(noticeText({ city, stale, withheld, ageS }))
-}
-
-function noticeText({
-  city,
-  stale,
-  withheld,
-  ageS,
-}: {
-  city: City
-  stale: boolean
-  withheld: boolean
-  ageS: number
-}): string {
-  const { state, withhold_after_s } = city.update
-  const age = state?.source === 'replay' ? '' : `, ${durationWords(ageS)} old`
-  if (withheld) {
-    return `Forecasts are withheld: the newest data is too old to forecast from${age} (the limit is ${durationWords(withhold_after_s)}). Stations show their last known state.`
-  }
-  return stale ? `The feed has not brought anything new${age}. Numbers and forecasts may be out of date.` : ''
+  setNotice(noticeText({ city, now }))
 }
 
 function setBadges(badges: [string, string][]): void {

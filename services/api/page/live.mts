@@ -1,6 +1,6 @@
 import type { CompactState } from '../live/compact-state.ts'
 
-export type Connection = 'connecting' | 'live' | 'reconnecting' | 'degraded'
+export type Connection = 'connecting' | 'connected' | 'reconnecting' | 'degraded'
 
 /** The server closed the stream for good (503, 404): ask again after this, ms. A lost connection the browser mends itself. */
 const RETRY_MS = 5000
@@ -31,7 +31,7 @@ export function follow(options: {
     if (stopped) return
     source = new EventSource(`/v1/systems/${encodeURIComponent(system)}/events`)
     source.addEventListener('open', () => {
-      connection('live')
+      connection('connected')
       heard()
     })
     source.addEventListener('error', () => {
@@ -46,7 +46,7 @@ export function follow(options: {
       heard()
       const { now_utc, look_ups } = JSON.parse(event.data) as { now_utc: number; look_ups: string }
       serverAhead(now_utc - Date.now())
-      connection(look_ups === 'ok' ? 'live' : 'degraded')
+      connection(look_ups === 'ok' ? 'connected' : 'degraded')
     })
   }
   connection('connecting')
