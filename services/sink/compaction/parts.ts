@@ -11,8 +11,9 @@ export interface Unreadable {
 const COLUMNS = OBSERVATION_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
 
 /**
- * Appends the rows of files to a table, each file whole or not at all. All at once first; only when that fails one
- * by one, to find which cannot be read.
+ * Appends the rows of files to a table, each file whole or not at all, in any order: both threads append as they read,
+ * else they wait for one another and keep what they have read. All at once first; only when that fails one by one, to
+ * find which cannot be read.
  */
 export async function loadParts(options: {
   database: DuckDb
@@ -26,6 +27,7 @@ export async function loadParts(options: {
       `INSERT INTO ${table} SELECT ${COLUMNS} FROM ${readParquetSql(files.map(({ file }) => file))}`,
     )
   try {
+    await database.run('SET preserve_insertion_order = false')
     await append(copies)
     return { readable: [...copies], unreadable: [] }
   } catch {
@@ -40,6 +42,8 @@ export async function loadParts(options: {
       }
     }
     return { readable, unreadable }
+  } finally {
+    await database.run('RESET preserve_insertion_order')
   }
 }
 
