@@ -256,7 +256,10 @@ class SinkService implements Service {
       await this.#flush(owned, { signal, force: batch.nextOffset >= batch.end })
       owned.failures = 0
     } catch (error) {
-      if (batch.signal.aborted) return
+      if (batch.signal.aborted) {
+        this.#refused(error, owned)
+        return
+      }
       throw this.#judge(error, owned)
     } finally {
       this.#running -= 1
@@ -299,6 +302,14 @@ class SinkService implements Service {
     const subscription = await this.#subscription.promise
     await subscription.commit(epoch, [{ topic: TOPICS.status, partition, offset: resumeOffset(progress) }])
     await this.#step('committed')
+  }
+
+  /** Of a batch whose epoch is over nothing is left to do; that a write of it came too late is worth a line. */
+  #refused(error: unknown, { partition, epoch }: Owned): void {
+    if (!hasCode(error, 'store_precondition_failed')) return
+    this.#metrics.failures.inc({ code: 'log_stale_epoch' })
+    const message = 'partition was claimed by another sink, the write of this one was refused'
+    this.#platform.logger.warn({ code: 'log_stale_epoch', partition, epoch }, message)
   }
 
   /** What the log is told of a failed batch: try again, unless no retry can mend it. */
