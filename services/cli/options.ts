@@ -16,7 +16,7 @@ export interface JobCommandOptions extends CommonOptions {
 export function withCommonOptions(command: Command): Command {
   return command
     .option('--config <file>', 'configuration, YAML or JSON (or VELOCAST_CONFIG)')
-    .option('--data <dir>', 'local directory of the embedded log and store')
+    .option('--data <dir>', 'local directory of the embedded log and store (or VELOCAST_DATA; default data)')
     .option('--json', 'one JSON document on stdout instead of text')
 }
 

@@ -17,6 +17,7 @@ const COMMANDS = [
   'up',
   'run',
   'replay',
+  'backtest',
   'simulate',
   'compact daily',
   'compact monthly',

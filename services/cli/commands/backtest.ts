@@ -34,6 +34,13 @@ export function backtestCommand(): Command {
     .option('--carry-minutes <n>', 'carry an observation while it is at most this old', wholeNumber)
     .requiredOption('--out <result.json>', 'where the scores go')
     .option('--json', 'one JSON document on stdout instead of text')
+    .addHelpText(
+      'after',
+      `
+Example:
+  velocast backtest --status status.parquet --stations stations.csv --timezone Europe/Paris \\
+      --train-until 2024-11-06 --out scores.json         scores and, beside them, scores.html`,
+    )
     .action(async (options: BacktestCommandOptions) => {
       const output = createOutput({ json: options.json === true })
       const progress = output.progress('backtest')

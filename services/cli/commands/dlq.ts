@@ -32,8 +32,14 @@ export function dlqCommand(): Command {
   const command = new Command('dlq').description(
     'Look at the records that services refused (the dead letters), and replay them.',
   )
-  for (const each of [list, show, replay]) command.addCommand(each.exitOverride())
-  return command
+  for (const each of [list, show, replay]) command.addCommand(each)
+  return command.addHelpText(
+    'after',
+    `
+Example:
+  velocast dlq list --code schema_unknown_id            then mend what they were refused for
+  velocast dlq replay --code schema_unknown_id --dry-run`,
+  )
 }
 
 function withFilters(command: Command, limit: number, meaning: string): Command {

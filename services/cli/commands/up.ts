@@ -24,9 +24,9 @@ export function upCommand(): Command {
         .choices(['auto', 'live', 'replay', 'simulate'])
         .default('auto'),
     )
-    .option('--from <path>', 'replay: recorded status (directory, .json, .json.gz, .zip or Parquet)')
+    .option('--from <path>', 'replay, needed: recorded status (directory, .json, .json.gz, .zip or Parquet)')
     .option('--information <path>', 'replay: recorded station information (file or directory)')
-    .option('--system <id>', 'live: only this configured system; replay: id of the recorded system')
+    .option('--system <id>', 'live: only this configured system; replay, needed: id of the recorded system')
     .option('--timezone <zone>', 'replay: IANA time zone of the system', 'UTC')
     .option(
       '--name-timezone <zone>',
@@ -40,7 +40,16 @@ export function upCommand(): Command {
     .option('--until-exhausted', 'replay: stop after the last poll, with every file and artefact written')
     .option('--stations <count>', 'simulate: stations of the city', wholeNumber, 1500)
     .option('--seed <number>', 'simulate: same seed, same city', wholeNumber, 1)
-    .option('--host <address>', 'address of the page and API')
-    .option('--port <number>', 'port of the page and API; 0 takes a free one', wholeNumber)
+    .option('--host <address>', 'address of the page and API (default 127.0.0.1, only this machine)')
+    .option('--port <number>', 'port of the page and API (default 8080); 0 takes a free one', wholeNumber)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  velocast up                                           live, or a simulated city if the feed can't be reached
+  velocast up --source simulate --stations 300 --speed 30
+  velocast up --source replay --from raw/ --information raw_information/ --system baywheels \\
+      --timezone America/Los_Angeles --until-exhausted --data out`,
+    )
     .action(async (options: UpOptions) => (await import('../actions/up.ts')).up(options))
 }
