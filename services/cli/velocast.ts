@@ -8,6 +8,7 @@ import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
 import { modelsCommand } from './commands/models.ts'
+import { parityCommand } from './commands/parity.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { simulateCommand } from './commands/simulate.ts'
@@ -15,7 +16,6 @@ import { topicsCommand } from './commands/topics.ts'
 import { trainCommand } from './commands/train.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT, exitCode } from './exit-code.ts'
-import { withHelp } from './help.ts'
 import { describeError } from './output.ts'
 
 const program = new Command('velocast')
@@ -24,7 +24,7 @@ const program = new Command('velocast')
   .showHelpAfterError('(velocast --help shows what there is)')
   .addHelpText(
     'after',
-    "\nBegin with `velocast up` and open the address that it prints; `velocast config --keys` lists every setting,\ndocs/command-line.md explains each command.\n\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
+    "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
   )
   .exitOverride()
 
@@ -38,12 +38,13 @@ for (const command of [
   simulateCommand(),
   compactCommand(),
   exportCommand(),
+  parityCommand(),
   topicsCommand(),
   dlqCommand(),
   configCommand(),
   doctorCommand(),
 ]) {
-  program.addCommand(withHelp(command))
+  program.addCommand(command.exitOverride())
 }
 
 try {

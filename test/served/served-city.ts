@@ -81,7 +81,9 @@ function correction({ poll, observations }: CityPoll): CityPoll {
 
 export function openServedTown(): Promise<Town> {
   const systems = [{ id: SYSTEM, discovery_url: 'http://localhost/gbfs.json', timezone: 'Europe/Paris' }]
-  return openTown({ config: { systems, monitor: { window_days: 2, reference_days: 7 } } })
+  return openTown({
+    config: { systems, monitor: { window_days: 2, reference_days: 7 }, forecast: { sample_share: 1 } },
+  })
 }
 
 export interface ServeOptions {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { checkParity } from '../../services/cli/parity/parity.ts'
 import { BIN_MS } from '../../services/domain/bin.ts'
 import { rebuildArtefacts } from '../../services/monitor/rebuild.ts'
 import type { ObjectStore } from '../../services/platform/object-store/port.ts'
@@ -38,6 +39,23 @@ async function perfRows(objects: ObjectStore, path: string): Promise<ExpectedRow
 
 async function artefact<Document>(objects: ObjectStore, name: string): Promise<Document> {
   return JSON.parse((await objects.get(`${PERFORMANCE}${name}.json`))!.bytes.toString())
+}
+
+/** Adds a bike to the first feature of one logged input. */
+async function tamper(objects: ObjectStore, folder: string): Promise<void> {
+  const [part] = await objects.list(folder)
+  const database = await openDuckDb()
+  try {
+    const file = `${database.directory}/part.parquet`
+    const changed = `${database.directory}/changed.parquet`
+    await objects.download(part!.path, file)
+    await database.run(`COPY (SELECT * REPLACE (CASE WHEN file_row_number = 0
+        THEN to_json([(inputs::DOUBLE[])[1] + 1] || (inputs::DOUBLE[])[2:])::VARCHAR ELSE inputs END AS inputs)
+      FROM read_parquet('${file}', file_row_number = true)) TO '${changed}' (FORMAT parquet)`)
+    await objects.upload(changed, part!.path)
+  } finally {
+    await database.close()
+  }
 }
 
 /** What must not depend on how fast, how often and with what stops the polls were served. */
@@ -102,8 +120,24 @@ test('the export is the forecasts that were served and what came true, after mid
   const skill = await artefact<{ rows: { lift: number; days: number }[] }>(objects, 'skill')
   expect(skill.rows.map(({ lift }) => lift)).toEqual(kpis.map(({ lift }) => lift))
 
+  const parity = () => checkParity({ platform: town.platform, system: SYSTEM, day: DAY })
+  const report = await parity()
+  expect(report).toMatchObject({ logged: expected.length, differing: 0, unavailable: 0 })
+  expect(report.revised).toBeGreaterThan(0)
+  expect(report.compared + report.revised).toBe(expected.length)
+  expect(report.compared).toBeGreaterThan(1_000)
+  expect(report.features.every(({ largest_difference }) => largest_difference === 0)).toBe(true)
+
   const elsewhere = await served({ chunk: 7, restartAfter: [20, 61, 120] })
   const first = await outcome(objects)
   expect(Object.keys(first).length).toBeGreaterThan(100)
   expect(await outcome(elsewhere.platform.objects)).toEqual(first)
+
+  await tamper(objects, `${SYSTEM}/forecasts/date=${DAY}/hour=20/`)
+  const tampered = await parity()
+  expect(tampered.differing).toBe(1)
+  expect(tampered.features.find(({ differing }) => differing > 0)).toMatchObject({
+    feature: 'bikes',
+    largest_difference: 1,
+  })
 }, 180_000)

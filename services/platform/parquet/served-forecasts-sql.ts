@@ -7,7 +7,7 @@ const COUNTS_FOR_LABELS_SQL = `(is_installed AND (is_renting OR is_returning)
   AND upper(status) NOT IN (${CLOSED_STATUSES.map(quote).join(', ')}))`
 
 /** Forecasts of record of `from` (parts): of each bin those of its last poll, in the domain's order of polls. */
-function forecastsOfRecordSql(from: string): string {
+export function forecastsOfRecordSql(from: string): string {
   return `(SELECT * FROM ${from} QUALIFY rank() OVER (PARTITION BY tbin_utc ORDER BY predicted_utc DESC, poll_id DESC) = 1
     AND row_number() OVER (PARTITION BY tbin_utc, station_id, horizon_min ORDER BY predicted_utc DESC, poll_id DESC) = 1)`
 }
