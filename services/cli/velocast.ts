@@ -16,6 +16,7 @@ import { topicsCommand } from './commands/topics.ts'
 import { trainCommand } from './commands/train.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT, exitCode } from './exit-code.ts'
+import { withHelp } from './help.ts'
 import { describeError } from './output.ts'
 
 const program = new Command('velocast')
@@ -24,7 +25,7 @@ const program = new Command('velocast')
   .showHelpAfterError('(velocast --help shows what there is)')
   .addHelpText(
     'after',
-    "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
+    "\nBegin with `velocast up` and open the address that it prints; `velocast config --keys` lists every setting,\ndocs/command-line.md explains each command.\n\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
   )
   .exitOverride()
 
@@ -44,7 +45,7 @@ for (const command of [
   configCommand(),
   doctorCommand(),
 ]) {
-  program.addCommand(command.exitOverride())
+  program.addCommand(withHelp(command))
 }
 
 try {
