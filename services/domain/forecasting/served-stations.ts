@@ -16,7 +16,7 @@ export interface ServedStations {
  * What a pack says of the stations there are now. Those that it does not know (new since the training) follow its own,
  * in the given order: neighbours are the nearest of the pack's stations; the profile is what `buildProfile` would give for
  * a station without a row of its own, the area's, taken as the mean of the neighbours' areas; the usual bikes are unknown.
- * The guard puts them in the neighbours' median activity class. Without a place the neighbours are all stations. The pack's
+ * The guard puts them in the neighbours' median activity class, and lets their median move where most neighbours' may. Without a place the neighbours are all stations. The pack's
  * own stations keep what training froze, also when they have moved. Copies the pack's arrays once unless none is new.
  */
 export function servedStations({
@@ -95,8 +95,14 @@ function extendGuard(guard: PersistenceGuard, areas: readonly number[][]): Persi
   return {
     ...guard,
     classes: [...guard.classes, ...classes],
-    stationAllowed: [...guard.stationAllowed, ...areas.map(() => 1)],
+    stationAllowed: [...guard.stationAllowed, ...areas.map((stations) => majority(guard, stations))],
   }
+}
+
+/** 1 where the median may move at more than half of the stations. */
+function majority({ stationAllowed }: PersistenceGuard, stations: readonly number[]): number {
+  const allowed = stations.filter((station) => stationAllowed[station] === 1).length
+  return 2 * allowed > stations.length ? 1 : 0
 }
 
 function joined(one: Float32Array, other: Float32Array): Float32Array {

@@ -19,7 +19,10 @@ for (let cell = 0; cell < sums.count.length; cell += 1) {
 }
 const encoders = { places: known, neighbourhood: near, profile: buildProfile(sums, near.nearest) }
 const calibration = {
-  guard: { classes: known.map((_, place) => place % 6), stationAllowed: known.map(() => 0) },
+  guard: {
+    classes: known.map((_, place) => place % 6),
+    stationAllowed: known.map((_, place) => (place < 8 ? 0 : 1)),
+  },
 } as unknown as Calibration
 const unknown = [
   { id: 'x', lat: 48.831, lon: 2.311, capacity: null },
@@ -64,6 +67,9 @@ describe('stations that a pack does not know', () => {
     expect(Number.isFinite(weekChange[(STATIONS + 1) * 336])).toBe(true)
     const classes = area.map((place) => place % 6).sort((a, b) => a - b)
     expect(served.calibration.guard.classes[STATIONS]).toBe(classes[3])
+    const allowed = area.filter((place) => place >= 8).length
+    expect(served.calibration.guard.stationAllowed[STATIONS]).toBe(allowed > 3 ? 1 : 0)
+    expect(served.calibration.guard.stationAllowed[STATIONS + 1]).toBe(1)
   })
 
   test('cost nothing when there are none', () => {
