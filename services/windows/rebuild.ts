@@ -25,11 +25,16 @@ export async function rebuildPositions({
   if (started.length === 0) return []
   const partitions = (await log.lag(GROUPS.windows, [TOPICS.status])).length
   const emptied = new Set<number>()
+  let answers = true
   for (const { id } of config.systems) {
     const partition = partitionOf(id, partitions)
     if (emptied.has(partition) || !started.some((owned) => owned.partition === partition)) continue
-    const known = await windows.load(id).catch(() => new Map<string, Buffer>())
-    if (known.size === 0) emptied.add(partition)
+    // A store that does not answer for one system is not waited for again for each of the others.
+    const known: ReadonlyMap<string, Buffer> | null = answers
+      ? await windows.load(id).catch(() => null)
+      : null
+    answers &&= known !== null
+    if (known === null || known.size === 0) emptied.add(partition)
   }
   if (emptied.size === 0) return []
   const earlier = await log.offsetsAt(TOPICS.status, clock.now() - REBUILD_MS)
