@@ -14,16 +14,27 @@ const driftSummary = z.object({
   psi_global: z.number().nullable(),
 })
 const driftBounds = z.object({ ref_matched: z.number() })
+const performanceByModel = z.object({
+  rows: z.array(
+    z.object({
+      horizon_min: z.number(),
+      model_version: z.string(),
+      n: z.number(),
+      lift: z.number().nullable(),
+    }),
+  ),
+})
 
 /** What a system's artefacts, packs and run records say; whatever is absent or unreadable says nothing. */
 export async function readSigns(
   objects: Store,
   system: string,
 ): Promise<Pick<TriggerInput, 'drift' | 'skill' | 'serving' | 'lastRun'>> {
+  const current = await readServing(objects, system)
   return {
     drift: await readDrift(objects, system),
-    skill: [],
-    serving: await readServing(objects, system),
+    skill: current === null ? [] : await readSkill(objects, { system, version: current.version }),
+    serving: current,
     lastRun: await readLastRun(objects, system),
   }
 }
@@ -37,7 +48,21 @@ async function readDrift(objects: Store, system: string): Promise<TriggerInput['
   return { windowEnd: Date.parse(window.end_utc), psi: psi_global, matched: bounds.ref_matched }
 }
 
-async function readServing(objects: Store, system: string): Promise<TriggerInput['serving']> {
+/** Of the forecasts that the serving version made; another's say nothing of it. Forecasts carry `trees@<version>`. */
+async function readSkill(
+  objects: Store,
+  { system, version }: { system: string; version: string },
+): Promise<TriggerInput['skill']> {
+  const path = `${system}/monitoring/data/performance/latest/by_model.json`
+  const found = await readDocument(objects, path, performanceByModel)
+  return (found?.rows ?? [])
+    .filter(({ model_version }) => model_version.split('@').at(-1) === version)
+    .map(({ horizon_min, n, lift }) => ({ horizon: horizon_min, n, lift }))
+}
+
+type Serving = NonNullable<TriggerInput['serving']> & { version: string }
+
+async function readServing(objects: Store, system: string): Promise<Serving | null> {
   const { list } = await readModelList(objects, trainedModelListPath(system))
   const current = versionsInForce(list, Number.POSITIVE_INFINITY)[0]
   if (current === undefined) return null
@@ -51,7 +76,7 @@ async function readServing(objects: Store, system: string): Promise<TriggerInput
     const lift = (manifest.metrics.gate as { lift?: unknown } | null | undefined)?.lift
     if (typeof lift === 'number') lifts.set(horizon, lift)
   }
-  return cutOff === 0 ? null : { cutOff, lifts }
+  return cutOff === 0 ? null : { version: current.version, cutOff, lifts }
 }
 
 /** Run ids begin with the time at which they were asked for. */

@@ -82,8 +82,11 @@ test('what is asked for through the slot is taken up, and its slot is free after
   const running = place.service()
   await running.start()
   await pass(place.clock, 30_000)
+  const state = async () => (await readSlot({ ...place, system: 'town', job: TRAIN_JOB })).slot?.state
+  while ((await state()) !== 'ended') await new Promise((resolve) => setImmediate(resolve))
   expect(await place.records()).toEqual([`${run_id}.json`])
-  expect((await readSlot({ ...place, system: 'town', job: TRAIN_JOB })).slot?.state).toBe('ended')
+  while (running.health()[0]?.detail !== 'waits for a run')
+    await new Promise((resolve) => setImmediate(resolve))
   expect(running.health()).toEqual([{ name: 'train', ok: true, detail: 'waits for a run' }])
   await running.close()
 })

@@ -17,6 +17,7 @@ import { createTrainingMetrics } from '../../services/train/metrics.ts'
 import { type PackTrainingOutcome, trainPacks } from '../../services/train/pack-training.ts'
 import { type RunTrainingOptions, runTraining } from '../../services/train/run.ts'
 import { readTrainingRun, TRAIN_JOB, trainingRunPath } from '../../services/train/run-record.ts'
+import { readSigns } from '../../services/train/signs.ts'
 import { type TrainingProcessOptions, trainApart } from '../../services/train/training-process.ts'
 import { ManualClock } from '../ingest/manual-clock.ts'
 import { memoryStore } from '../monitor/memory-store.ts'
@@ -170,6 +171,21 @@ describe('a training run from daily files to a promoted pack, in a process of it
       expect(card).toContain(`(${name})`)
       expect(await read(name)).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*<\/svg>$/)
     }
+  })
+
+  test('what its forecasts do once they serve is told by its version alone', async () => {
+    const row = { horizon_min: 60, n: 20_000, lift: -0.1 }
+    const rows = [
+      { ...row, model_version: 'trees@1.0.0' },
+      { ...row, model_version: 'persistence@0.1.0', lift: 0 },
+    ]
+    const path = `${CITY}/monitoring/data/performance/latest/by_model.json`
+    await town.objects.put(path, Buffer.from(JSON.stringify({ rows })))
+    const signs = await readSigns(town.objects, CITY)
+    expect(signs.skill).toEqual([{ horizon: 60, n: 20_000, lift: -0.1 }])
+    const gate = given.judgements[0]!
+    expect(signs.serving).toMatchObject({ version: '1.0.0', cutOff: Date.parse('2026-03-10T00:00:00Z') })
+    expect(signs.serving?.lifts.get(60)).toBe(gate.scores.lift)
   })
 
   test('the same data again is aborted as no_new_data', async () => {
