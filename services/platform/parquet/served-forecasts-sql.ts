@@ -25,9 +25,14 @@ export function servedForecastsSql({
   forecasts: string
   observations: string
 }): string {
-  const ends = `(SELECT station_id, tbin_utc, bikes, docks, ${COUNTS_FOR_LABELS_SQL} AS in_service FROM ${observations}
-    QUALIFY row_number() OVER (PARTITION BY station_id, tbin_utc ORDER BY ${LAST_FIRST_SQL}) = 1)`
-  return `(WITH served AS ${forecastsOfRecordSql(forecasts)}, ends AS ${ends}
+  const columns = `station_id, tbin_utc, bikes, docks, ${COUNTS_FOR_LABELS_SQL} AS in_service`
+  const keys = '(station_id, tbin_utc)'
+  // Ordering hashes every row, so only keys that stand more than once are ordered.
+  return `(WITH served AS ${forecastsOfRecordSql(forecasts)},
+    repeated AS (SELECT station_id, tbin_utc FROM ${observations} GROUP BY ALL HAVING count(*) > 1),
+    ends AS (SELECT ${columns} FROM ${observations} ANTI JOIN repeated USING ${keys}
+      UNION ALL SELECT ${columns} FROM ${observations} SEMI JOIN repeated USING ${keys}
+      QUALIFY row_number() OVER (PARTITION BY station_id, tbin_utc ORDER BY ${LAST_FIRST_SQL}) = 1)
     SELECT served.*, coalesce(source.in_service, false) AS source_in_service,
       target.in_service AS target_in_service, target.bikes AS true_bikes, target.docks AS true_docks,
       CASE WHEN source.in_service AND target.in_service THEN target.bikes - served.bikes END AS change
