@@ -13,8 +13,8 @@ import { observationFiles, withFiles } from '../parquet-history.ts'
 
 const OBSERVATIONS = OBSERVATION_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
 /** Columns that no score reads. */
-const UNREAD: ReadonlySet<string> = new Set(['feature_set', 'features_hash', 'inputs'])
-const COLUMNS = FORECAST_COLUMNS.filter(({ name }) => !UNREAD.has(name))
+const NOT_READ = { feature_set: null, features_hash: null, inputs: null }
+const COLUMNS = FORECAST_COLUMNS.filter(({ name }) => !(name in NOT_READ))
 
 /**
  * Calls `take` with every forecast of record whose target bin lies in the span and that can be compared with what came
@@ -75,10 +75,11 @@ function scoredOf(columns: readonly (readonly unknown[])[], row: number): Scored
     const value = columns[place]![row]
     return typeof value === 'bigint' ? Number(value) : (value ?? null)
   }
-  const forecast = Object.fromEntries(COLUMNS.map(({ name }, place) => [name, cell(place)]))
+  const forecast: Record<string, unknown> = {}
+  for (let place = 0; place < COLUMNS.length; place += 1) forecast[COLUMNS[place]!.name] = cell(place)
   const [source, target, bikes, docks] = [0, 1, 2, 3].map((place) => cell(COLUMNS.length + place))
   return scoreForecast({
-    forecast: { ...forecast, feature_set: null, features_hash: null, inputs: null } as ServedForecast,
+    forecast: Object.assign(forecast, NOT_READ) as unknown as ServedForecast,
     inServiceAtSource: source === true,
     target:
       target === null

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { Observation } from '../../domain/observation.ts'
 import type { PollRecord } from '../../domain/poll.ts'
-import { type Column, OBSERVATION_COLUMNS, PARQUET_SCHEMA_VERSION, POLL_COLUMNS } from './columns.ts'
+import { OBSERVATION_COLUMNS, PARQUET_SCHEMA_VERSION, POLL_COLUMNS } from './columns.ts'
 import { encodeParquet } from './encode.ts'
-import { observationCell, type PartRows, pollCell, readRowText, rowText } from './row-text.ts'
+import { observationCell, PART_COLUMNS, type PartRows, pollCell, readRowText, rowText } from './row-text.ts'
 
-/** Offsets of the records that gave a part's rows: `first` is the lowest, `next` the one after the highest. */
+/**
+ * Partition of the records that gave a part's rows, and their offsets where it has them: `first` is the lowest, `next`
+ * the one after the highest.
+ */
 export interface PartOffsets {
   partition: number
-  first: number
-  next: number
+  first?: number
+  next?: number
 }
 
 export interface EncodeBronzeOptions {
@@ -44,13 +47,13 @@ export function encodePolls({
   })
 }
 
-/** As `encodeBronze` or `encodePolls`, from the rows' text. */
+/** Any part, from its rows' text: `encodeBronze` and `encodePolls` give the same bytes. */
 export function encodePartText(options: {
   kind: PartRows['kind']
   text: string
   offsets?: PartOffsets
 }): Uint8Array {
-  const columns: readonly Column[] = options.kind === 'bronze' ? OBSERVATION_COLUMNS : POLL_COLUMNS
+  const columns = PART_COLUMNS[options.kind]
   const places = new Map(columns.map(({ name }, place) => [name, place]))
   const rows = readRowText(options.text)
   return encodeParquet({
@@ -80,5 +83,10 @@ function metadataOf(rows: number, offsets: PartOffsets | undefined): Record<stri
   const metadata = { schema_version: PARQUET_SCHEMA_VERSION, rows: String(rows) }
   if (offsets === undefined) return metadata
   const { partition, first, next } = offsets
-  return { ...metadata, partition: String(partition), first_offset: String(first), next_offset: String(next) }
+  return {
+    ...metadata,
+    partition: String(partition),
+    ...(first === undefined ? {} : { first_offset: String(first) }),
+    ...(next === undefined ? {} : { next_offset: String(next) }),
+  }
 }

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { ServedForecast } from '../../domain/forecasting/served-forecast.ts'
-import { type Column, type ColumnType, PARQUET_SCHEMA_VERSION } from './columns.ts'
-import { encodeParquet } from './encode.ts'
+import type { Column, ColumnType } from './columns.ts'
 
 function column(
   name: keyof ServedForecast,
@@ -38,30 +36,3 @@ export const FORECAST_COLUMNS: readonly Column<keyof ServedForecast>[] = [
   column('features_hash', 'string', true),
   column('inputs', 'string', true),
 ]
-
-/** A part of forecasts of record: rows of one system and bin, in the file's order (by station, then horizon). */
-export function encodeForecasts({
-  rows,
-  partition,
-}: {
-  rows: readonly ServedForecast[]
-  partition: number
-}): Uint8Array {
-  return encodeParquet({
-    columns: FORECAST_COLUMNS,
-    rows: rows.length,
-    cell: (name, row) => rows[row]![name],
-    metadata: {
-      schema_version: PARQUET_SCHEMA_VERSION,
-      rows: String(rows.length),
-      partition: String(partition),
-    },
-  })
-}
-
-/** First 12 hex digits of the SHA-256 of the rows' values in column order: the same rows have the same name. */
-export function forecastsContentName(rows: readonly ServedForecast[]): string {
-  const hash = createHash('sha256')
-  for (const row of rows) hash.update(`${JSON.stringify(FORECAST_COLUMNS.map(({ name }) => row[name]))}\n`)
-  return hash.digest('hex').slice(0, 12)
-}

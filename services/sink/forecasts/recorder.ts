@@ -4,7 +4,7 @@ import { consume, type DecodedBatch } from '../../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../../platform/event-log/port.ts'
 import { forecastPartPath } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
-import { encodeForecasts, forecastsContentName } from '../../platform/parquet/forecast-columns.ts'
+import { encodePart } from '../../platform/parquet/part-encoder.ts'
 import type { Platform } from '../../platform/service.ts'
 import { GROUPS, TOPICS } from '../../platform/topics.ts'
 import type { SinkMetrics } from '../metrics.ts'
@@ -233,10 +233,11 @@ async function writeForecastPart({
   part: ForecastPart
   partition: number
 }): Promise<void> {
-  const path = forecastPartPath({ system, bin, content: forecastsContentName(rows) })
+  const { content, bytes } = await encodePart({ kind: 'forecasts', rows }, { partition })
+  const path = forecastPartPath({ system, bin, content })
   const contentType = 'application/vnd.apache.parquet'
   try {
-    await objects.put(path, encodeForecasts({ rows, partition }), { ifGeneration: 'absent', contentType })
+    await objects.put(path, bytes, { ifGeneration: 'absent', contentType })
   } catch (error) {
     if (!hasCode(error, 'store_precondition_failed')) throw error
   }
