@@ -20,7 +20,7 @@ export interface KafkaConnectionOptions {
 const DEFAULT_CONNECT_LIMIT_MS = 60_000
 const CONNECTION_TIMEOUT_MS = 5_000
 /** kafkajs's own tries within one call: enough for a change of leader, then the caller decides. */
-const RETRY = { initialRetryTime: 100, retries: 5, maxRetryTime: 2_000 }
+export const KAFKA_RETRY = { initialRetryTime: 100, retries: 5, maxRetryTime: 2_000 }
 
 /** One client of a cluster; its admin and producer connect at their first use and are then shared. */
 export interface KafkaConnection {
@@ -45,7 +45,7 @@ export function openConnection(options: KafkaConnectionOptions): KafkaConnection
     brokers: options.brokers,
     ssl: options.ssl ?? false,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    retry: RETRY,
+    retry: KAFKA_RETRY,
     logCreator: () => logTo(logger),
     ...(sasl === undefined ? {} : { sasl: sasl as kafkajs.SASLOptions }),
   })

@@ -66,3 +66,12 @@ function chain(error: unknown): Error[] {
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** True for the crashes after which kafkajs would begin anew by itself. */
+export function isWorthRejoining(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'KafkaJSNumberOfRetriesExceeded') return true
+    if (!(cause.cause instanceof Error)) return 'retriable' in cause && cause.retriable === true
+  }
+  return false
+}

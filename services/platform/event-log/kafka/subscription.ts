@@ -7,8 +7,8 @@ import type { Position, SubscribeOptions, Subscription } from '../port.ts'
 import { notOwned, staleEpoch } from '../stale-epoch.ts'
 import { startOffset } from '../start-offset.ts'
 import { partitionAssigner } from './assigner.ts'
-import type { KafkaConnection } from './connection.ts'
-import { kafkaError } from './kafka-error.ts'
+import { KAFKA_RETRY, type KafkaConnection } from './connection.ts'
+import { isWorthRejoining, kafkaError } from './kafka-error.ts'
 import { toLogRecord } from './log-record.ts'
 import { type Owned, Tenure } from './tenure.ts'
 import type { KafkaTopics } from './topics.ts'
@@ -52,6 +52,9 @@ export class KafkaSubscription implements Subscription {
   /** Times in all that it joined again after a crash. */
   #crashes = 0
   #closing: Promise<void> | null = null
+  /** Settles when the joining that is under way has ended, either way. */
+  #joining: Promise<void> = Promise.resolve()
+  readonly #leaving = new AbortController()
 
   constructor(options: KafkaSubscriptionOptions) {
     this.#options = options
@@ -67,6 +70,8 @@ export class KafkaSubscription implements Subscription {
       maxWaitTimeInMs: IDLE_FETCH_MS,
       allowAutoTopicCreation: false,
       partitionAssigners: [partitionAssigner({ joining: () => this.#tenure?.end() })],
+      // Its own restart is a timer that survives `disconnect`: a member that was told to leave would come back.
+      retry: { ...KAFKA_RETRY, restartOnFailure: async () => false },
     })
   }
 
@@ -138,9 +143,10 @@ export class KafkaSubscription implements Subscription {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#tenure?.stop.abort()
-      await this.#consumer.disconnect().catch((error: unknown) => {
-        this.#options.logger.debug({ err: error }, 'kafka consumer did not leave its group')
-      })
+      this.#leaving.abort()
+      await this.#leave()
+      await this.#joining
+      await this.#leave()
       this.#tenure?.end()
       await this.#preparing
       const { subscribe, topics, logger } = this.#options
@@ -150,6 +156,12 @@ export class KafkaSubscription implements Subscription {
       })
     })()
     return this.#closing
+  }
+
+  async #leave(): Promise<void> {
+    await this.#consumer.disconnect().catch((error: unknown) => {
+      this.#options.logger.debug({ err: error }, 'kafka consumer did not leave its group')
+    })
   }
 
   #joined(assignment: Record<string, number[]>): void {
@@ -337,14 +349,15 @@ export class KafkaSubscription implements Subscription {
 
   #crashed({ payload }: ConsumerCrashEvent): void {
     this.#tenure?.end()
+    if (this.#closing !== null) return
     const { group } = this.#options.subscribe
     const error = kafkaError(payload.error, group)
-    if (!payload.restart && !error.retryable) {
+    if (!error.retryable && !isWorthRejoining(payload.error)) {
       this.#fail(error)
       return
     }
     this.#options.logger.warn({ err: error, group }, 'kafka consumer lost its group, joining again')
-    if (!payload.restart) void this.#joinAgain()
+    this.#joining = this.#joinAgain()
   }
 
   #run(): Promise<void> {
@@ -355,9 +368,8 @@ export class KafkaSubscription implements Subscription {
     })
   }
 
-  /** What kafkajs gives up for good, though a broker that is up again mends it: a group without a coordinator. */
   async #joinAgain(): Promise<void> {
-    await this.#options.clock.sleep(backoffMs(++this.#crashes))
+    await this.#options.clock.sleep(backoffMs(++this.#crashes), this.#leaving.signal)
     if (this.#closing !== null || this.#failure !== null) return
     await this.#run().catch((error: unknown) => this.#fail(kafkaError(error, this.#options.subscribe.group)))
   }
