@@ -32,8 +32,8 @@ function compile(schema: unknown, namespace: string, state: Compilation): Skip {
   if (Array.isArray(schema)) {
     const branches = schema.map((branch) => compile(branch, namespace, state))
     return (bytes, position) => {
-      const [index, next] = readLong(bytes, position)
-      return next === -1 ? -1 : (branches[index]?.(bytes, next) ?? -1)
+      const next = readLong(bytes, position)
+      return next === -1 ? -1 : (branches[lastLong]?.(bytes, next) ?? -1)
     }
   }
   if (typeof schema === 'string') return primitive(schema, namespace, state)
@@ -50,7 +50,7 @@ function compile(schema: unknown, namespace: string, state: Compilation): Skip {
       return blocks((bytes, position) => then(skipBytes(bytes, position), (next) => value(bytes, next)))
     }
     case 'enum':
-      return name(complex, namespace, state, skipLong)
+      return name(complex, namespace, state, readLong)
     case 'fixed':
       return name(complex, namespace, state, fixed(complex.size ?? 0))
     default:
@@ -89,7 +89,7 @@ function primitive(type: string, namespace: string, state: Compilation): Skip {
       return fixed(1)
     case 'int':
     case 'long':
-      return skipLong
+      return readLong
     case 'float':
       return fixed(4)
     case 'double':
@@ -107,13 +107,9 @@ function fixed(size: number): Skip {
   return (bytes, position) => (position + size <= bytes.length ? position + size : -1)
 }
 
-function skipLong(bytes: Buffer, position: number): number {
-  return readLong(bytes, position)[1]
-}
-
 function skipBytes(bytes: Buffer, position: number): number {
-  const [length, next] = readLong(bytes, position)
-  return next === -1 || length < 0 || next + length > bytes.length ? -1 : next + length
+  const next = readLong(bytes, position)
+  return next === -1 || lastLong < 0 || next + lastLong > bytes.length ? -1 : next + lastLong
 }
 
 /** Blocks of items until an empty one; an item takes at least a byte, so no block holds more than the bytes left. */
@@ -121,9 +117,10 @@ function blocks(item: Skip): Skip {
   return (bytes, position) => {
     let next = position
     while (true) {
-      const [count, start] = readLong(bytes, next)
+      const start = readLong(bytes, next)
+      const count = lastLong
       if (start === -1 || count === 0) return start
-      next = count < 0 ? skipLong(bytes, start) : start
+      next = count < 0 ? readLong(bytes, start) : start
       const items = Math.abs(count)
       if (next === -1 || items > bytes.length - next) return -1
       for (let index = 0; index < items; index++) {
@@ -134,17 +131,23 @@ function blocks(item: Skip): Skip {
   }
 }
 
-/** A zigzag varint and the position after it, -1 when it does not end. */
-function readLong(bytes: Buffer, position: number): [value: number, next: number] {
+/** What `readLong` read last: a pair for each of some twenty varints a record would cost more than the reading. */
+let lastLong = 0
+
+/** Reads a zigzag varint into `lastLong` and gives the position after it, -1 when it does not end. */
+function readLong(bytes: Buffer, position: number): number {
   let value = 0
   let scale = 1
   for (let index = position; index < bytes.length && index < position + 10; index++) {
     const byte = bytes[index]!
     value += (byte & 0x7f) * scale
-    if (byte < 0x80) return [value % 2 === 0 ? value / 2 : -(value + 1) / 2, index + 1]
+    if (byte < 0x80) {
+      lastLong = value % 2 === 0 ? value / 2 : -(value + 1) / 2
+      return index + 1
+    }
     scale *= 128
   }
-  return [0, -1]
+  return -1
 }
 
 function then(position: number, next: (position: number) => number): number {
