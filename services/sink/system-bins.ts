@@ -122,10 +122,11 @@ export class SystemBins {
     return sealed
   }
 
-  /** Every open bin, in order: for an input that is at its end. */
+  /** Every open bin, in order, for an input that is at its end: the watermark's own bin is closed by that. */
   sealBins(): BronzePart[] {
     const parts = this.#seal(() => true)
     for (const { bin } of parts) this.#close(bin + BIN_MS)
+    if (this.#watermark !== null) this.#close(floorBin(this.#watermark) + BIN_MS)
     return parts
   }
 

@@ -106,3 +106,13 @@ test('while others poll no more often than it does, a system makes one part a bi
     expect(parts.filter((part) => part.kind === 'polls' && part.system === system)).toHaveLength(3)
   }
 })
+
+test('at the end of the input the last bin is closed, also of a system whose rows were written before', () => {
+  const records = new Records().poll('silent', 2)
+  for (let minute = 0; minute < 120; minute += 5) records.poll('busy', minute)
+  const { partition } = taken(records)
+  partition.sealAll()
+  for (const part of partition.due) partition.written(part)
+  expect(partition.progress().systems.silent?.closed_through).toBe(START + BIN_MS)
+  expect(partition.progress().systems.busy?.closed_through).toBe(START + 24 * BIN_MS)
+})
