@@ -99,6 +99,18 @@ describe('record batches of Kafka', () => {
     expect(read.map(({ headers }) => headers)).toEqual(records.map(({ headers }) => headers))
   })
 
+  test('keep headers of any name', () => {
+    const headers = Object.fromEntries([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+      ['', ''],
+    ])
+    const records = Array.from({ length: 4 }, () => ({ key: 'k', value: null, headers }))
+    for (const { headers: read } of decode(encodeBatch(records, 0), 4)) {
+      expect(Object.entries(read)).toEqual(Object.entries(headers))
+    }
+  })
+
   test('of a header that is repeated the first counts, without a value it is empty', () => {
     const field = (text: string): number[] => [text.length * 2, ...Buffer.from(text)]
     const body = [

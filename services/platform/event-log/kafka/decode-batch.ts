@@ -135,7 +135,8 @@ class HeaderReader {
     for (let place = 0; place < count; place += 1) {
       const name = names[place]!
       if (repeated && Object.hasOwn(headers, name)) continue
-      headers[name] = values[place]!
+      if (name === '__proto__') define(headers, name, values[place]!)
+      else headers[name] = values[place]!
     }
     return headers
   }
@@ -147,4 +148,9 @@ class HeaderReader {
       this.#shared > 0 && end <= bytes.length && bytes.compare(bytes, this.#from, this.#to, start, end) === 0
     )
   }
+}
+
+/** As an assignment, for the one name that an assignment does not take. */
+function define(headers: Record<string, string>, name: string, value: string): void {
+  Object.defineProperty(headers, name, { value, configurable: true, enumerable: true, writable: true })
 }
