@@ -44,22 +44,6 @@ const FEATURES: Record<string, Feature> = {
 /** Names of the core set, in the order of a persistence pack's input. */
 export const CORE_FEATURES: readonly string[] = Object.keys(FEATURES)
 
-/**
- * Installed, and not closed by what the feed says besides. Where renting and returning are said to mean something
- * (`serviceFlags`, as training found and the pack keeps), both must hold; else one of the two must, for feeds exist where
- * they only say bikes > 0 and docks > 0. A status that is not OK counts where the flags do not explain it: a feed without
- * a word of its own is CLOSED whenever one of its flags is clear.
- */
-export function inService(
-  slot: Pick<Slot, 'is_installed' | 'is_renting' | 'is_returning' | 'status_ok'>,
-  { serviceFlags = false }: { serviceFlags?: boolean } = {},
-): boolean {
-  const { is_installed, is_renting, is_returning, status_ok } = slot
-  const open = is_renting && is_returning
-  if (open) return is_installed && status_ok
-  return is_installed && !serviceFlags && (is_renting || is_returning)
-}
-
 /** Names that no feature has. */
 export function unknownFeatures(names: readonly string[]): string[] {
   return names.filter((name) => FEATURES[name] === undefined)

@@ -1,4 +1,5 @@
 import { BIN_MS, floorBin } from './bin.ts'
+import { statusOpen } from './forecasting/in-service.ts'
 import { contentHash, type Observation } from './observation.ts'
 import { SLOT_BYTES } from './window.ts'
 
@@ -19,7 +20,7 @@ export interface Slot {
   is_installed: boolean
   is_renting: boolean
   is_returning: boolean
-  /** True when the feed's status text is `OK`. */
+  /** `statusOpen`: the status text does not say closed on its own account. */
   status_ok: boolean
   temp_C: number | null
   precip_mm: number | null
@@ -69,7 +70,7 @@ export function packSlot(observation: Observation): Buffer {
     (observation.is_installed ? FLAG.installed : 0) |
       (observation.is_renting ? FLAG.renting : 0) |
       (observation.is_returning ? FLAG.returning : 0) |
-      (observation.status === 'OK' ? FLAG.ok : 0),
+      (statusOpen(observation) ? FLAG.ok : 0),
     AT.flags,
   )
   WEATHER.forEach((field, place) => {

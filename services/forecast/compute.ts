@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import { inService } from '../domain/features.ts'
 import {
   type Forecast,
   type ForecastInputs,
@@ -7,6 +6,7 @@ import {
   judgeFreshness,
   validUntil,
 } from '../domain/forecast.ts'
+import { inService } from '../domain/forecasting/in-service.ts'
 import { SOURCES, type Source } from '../domain/poll.ts'
 import { isSampled } from '../domain/sampling.ts'
 import { readSlot, type Slot } from '../domain/slot.ts'

@@ -32,15 +32,14 @@ export class UpdateWindows {
     pack: TrainedModelPack,
     { placeOf, encoders }: ServedStations,
   ): { grid: StationGrid; history: WindowHistory } {
-    const { service_flags, carry_minutes } = pack.manifest
-    const key = { ids: encoders.places.map(({ id }) => id), service_flags, carry_minutes }
+    const { carry_minutes } = pack.manifest
+    const key = { ids: encoders.places.map(({ id }) => id), carry_minutes }
     const known = this.#read.find((read) => sameTable(read.key, key))
     if (known !== undefined) return known
     const { grid, overrun } = windowGrid({
       tbin: this.#update.tbin_utc,
       stations: key.ids.length,
       known: this.#stations.map(({ id, slot, ring }) => ({ place: placeOf.get(id)!, slot, ring })),
-      serviceFlags: service_flags,
       carryMinutes: carry_minutes,
     })
     assertNoOverrun(this.#update, overrun)
@@ -66,13 +65,11 @@ export class UpdateWindows {
 
 interface TableKey {
   ids: readonly string[]
-  service_flags: boolean
   carry_minutes: number
 }
 
 function sameTable(a: TableKey, b: TableKey): boolean {
   return (
-    a.service_flags === b.service_flags &&
     a.carry_minutes === b.carry_minutes &&
     a.ids.length === b.ids.length &&
     a.ids.every((id, place) => id === b.ids[place])

@@ -5,6 +5,7 @@ import type { StationPlace } from '../domain/forecasting/station-place.ts'
 import { LARGEST_COUNT } from '../domain/slot.ts'
 import { VelocastError } from '../platform/errors.ts'
 import { type DuckDb, openDuckDb, readParquetSql } from '../platform/parquet/duckdb.ts'
+import { inServiceSql } from '../platform/parquet/in-service-sql.ts'
 import { parseCsv } from './csv.ts'
 
 export interface Recording {
@@ -13,7 +14,7 @@ export interface Recording {
   stations: StationPlace[]
   /** Rows read, and those left out by reason. */
   rows: { read: number; dropped: Record<string, number> }
-  /** False where renting and returning only say bikes > 0 and docks > 0. */
+  /** False where renting and returning only say bikes > 0 and docks > 0: a fact of the feed, the rule of service holds either way. */
   serviceFlags: boolean
 }
 
@@ -94,10 +95,12 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
   })
   const weathered = WEATHER.some((name) => known.has(name))
   if (weathered) grid.weather = emptyWeather(grid.bins)
-  const flags = serviceFlags ? `coalesce(${renting}, true) AND coalesce(${returning}, true)` : 'true'
-  const text = known.has('status')
-    ? `coalesce(upper(status) NOT IN ('CLOSED', 'OUT_OF_SERVICE', 'MAINTENANCE', 'PLANNED'), true)`
-    : 'true'
+  const service = inServiceSql({
+    installed: column('is_installed', 'true'),
+    renting,
+    returning,
+    status: column('status', "''"),
+  })
   const fetched = known.has('fetched_utc') ? 'epoch_ms(fetched_utc)::DOUBLE' : '0::DOUBLE'
   const dropped: Record<string, number> = { bikes_missing: 0, superseded: 0, count_out_of_range: 0 }
   const fetchedAt =
@@ -106,7 +109,7 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
   const weatherAt = new Float64Array(weathered ? grid.bins : 0)
   const weatherFetched = new Float64Array(weathered ? grid.bins : 0)
   const sql = `SELECT place, epoch_ms(ts_utc)::DOUBLE, ${fetched},
-      (coalesce(${column('is_installed', 'true')}, true) AND ${flags} AND ${text}),
+      ${service},
       ${COUNTS.map((name) => `coalesce(${column(name, 'NULL')}, -1)::INTEGER`).join(', ')},
       ${WEATHER.map((name) => `${column(name, 'NULL')}::DOUBLE`).join(', ')}
     FROM ${source} JOIN station ON id = station_id ${where}`

@@ -100,8 +100,7 @@ async function trainedPack(window: SystemWindow, runs: number): Promise<Figure[]
     ring: packed.get(id)!,
   }))
   const stations = known.length
-  const grid = (): StationGrid =>
-    windowGrid({ tbin: update.tbin_utc, stations, known, serviceFlags: true, carryMinutes: 0 }).grid
+  const grid = (): StationGrid => windowGrid({ tbin: update.tbin_utc, stations, known, carryMinutes: 0 }).grid
   const places = update.station_ids.map((id, place) => ({
     id,
     lat: update.lats[place]!,

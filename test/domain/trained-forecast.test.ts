@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { inService } from '../../services/domain/features.ts'
 import { trainedForecast } from '../../services/domain/forecast.ts'
 import { isSampled } from '../../services/domain/sampling.ts'
 import { BIN } from './observations.ts'
@@ -50,30 +49,6 @@ describe('a trained horizon', () => {
     const row = { mean: Number.NaN, q10: 1, median: 2, q90: 3, pBike: 1, pDock: 1, docks: 4, atMost: () => 1 }
     const given = { horizon_min: 15, slot, row, capacity: 10, model_version: 'trees@1.0.0' }
     expect(trainedForecast(given)).toBeNull()
-  })
-})
-
-describe('in service', () => {
-  const station = { is_installed: true, is_renting: true, is_returning: true, status_ok: true }
-  const rule = (more: Partial<typeof station>, serviceFlags = false): boolean =>
-    inService({ ...station, ...more }, { serviceFlags })
-
-  test('an empty station of a feed whose renting says bikes > 0 is, also where its status follows the flags', () => {
-    expect(rule({ is_renting: false })).toBe(true)
-    expect(rule({ is_renting: false, status_ok: false })).toBe(true)
-    expect(rule({ is_returning: false, status_ok: false })).toBe(true)
-  })
-
-  test('where the flags mean something, both must hold', () => {
-    expect(rule({}, true)).toBe(true)
-    expect(rule({ is_renting: false }, true)).toBe(false)
-    expect(rule({ is_returning: false }, true)).toBe(false)
-  })
-
-  test('a station that is not installed, neither rents nor takes back, or says so itself, is not', () => {
-    expect(rule({ is_installed: false })).toBe(false)
-    expect(rule({ is_renting: false, is_returning: false })).toBe(false)
-    expect(rule({ status_ok: false })).toBe(false)
   })
 })
 

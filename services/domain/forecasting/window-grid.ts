@@ -1,8 +1,8 @@
 import { BIN_MS } from '../bin.ts'
-import { inService } from '../features.ts'
 import { slotOf } from '../ring.ts'
 import { readSlot, type Slot, slotBikes, slotTime } from '../slot.ts'
 import { WINDOW_BINS } from '../window.ts'
+import { inService } from './in-service.ts'
 import { carryForward, emptyGrid, emptyWeather, NO_COUNT, type StationGrid } from './station-grid.ts'
 
 /** Row of bin T in every window grid. */
@@ -30,17 +30,15 @@ export function windowGrid(options: {
   /** Columns. */
   stations: number
   known: readonly WindowStation[]
-  /** As training found and the pack says: see `inService`. */
-  serviceFlags: boolean
   carryMinutes: number
 }): { grid: StationGrid; overrun: number[] } {
-  const { tbin, stations, known, serviceFlags, carryMinutes } = options
+  const { tbin, stations, known, carryMinutes } = options
   const grid = emptyGrid({ start: tbin - WINDOW_ROW * BIN_MS, bins: WINDOW_BINS, stations })
   const overrun = new Set<number>()
   const wholeLags = Math.ceil((carryMinutes * 60_000) / BIN_MS)
   for (const { place, slot, ring } of known) {
-    if (ring !== null) readPast({ grid, ring, tbin, place, overrun, wholeLags, serviceFlags })
-    if (slot !== null) setCell(grid, WINDOW_ROW * stations + place, slot, serviceFlags)
+    if (ring !== null) readPast({ grid, ring, tbin, place, overrun, wholeLags })
+    if (slot !== null) setCell(grid, WINDOW_ROW * stations + place, slot)
   }
   setWeather(grid, known)
   if (carryMinutes > 0) carryForward(grid, carryMinutes)
@@ -54,7 +52,6 @@ function readPast({
   place,
   overrun,
   wholeLags,
-  serviceFlags,
 }: {
   grid: StationGrid
   ring: Buffer
@@ -63,7 +60,6 @@ function readPast({
   overrun: Set<number>
   /** Up to this lag an observation may be carried into T, and is read whole. */
   wholeLags: number
-  serviceFlags: boolean
 }): void {
   for (let lag = 1; lag < WINDOW_BINS; lag += 1) {
     const bin = tbin - lag * BIN_MS
@@ -77,7 +73,7 @@ function readPast({
     if (bikes < 0) continue
     const cell = (WINDOW_ROW - lag) * grid.stations + place
     if (lag <= wholeLags) {
-      setCell(grid, cell, readSlot(ring, found.offset)!, serviceFlags)
+      setCell(grid, cell, readSlot(ring, found.offset)!)
       continue
     }
     grid.bikes[cell] = bikes
@@ -85,7 +81,7 @@ function readPast({
   }
 }
 
-function setCell(grid: StationGrid, cell: number, slot: Slot, serviceFlags: boolean): void {
+function setCell(grid: StationGrid, cell: number, slot: Slot): void {
   if (slot.bikes === null) return
   grid.bikes[cell] = slot.bikes
   grid.age[cell] = ageOf(slot.ts_utc - slot.tbin_utc)
@@ -93,7 +89,7 @@ function setCell(grid: StationGrid, cell: number, slot: Slot, serviceFlags: bool
   grid.mechanical[cell] = slot.mechanical ?? NO_COUNT
   grid.ebike[cell] = slot.ebike ?? NO_COUNT
   grid.capacity[cell] = slot.capacity ?? NO_COUNT
-  grid.service[cell] = inService(slot, { serviceFlags }) ? 1 : 0
+  grid.service[cell] = inService(slot) ? 1 : 0
 }
 
 /** Weather of T: that of the newest observation (event time, then fetch time), known or not. */

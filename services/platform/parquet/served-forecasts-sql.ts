@@ -1,10 +1,5 @@
-import { CLOSED_STATUSES } from '../../domain/forecasting/in-service.ts'
-import { quote } from './duckdb.ts'
+import { inServiceSql } from './in-service-sql.ts'
 import { LAST_FIRST_SQL } from './observation-sql.ts'
-
-/** `countsForLabels` of the domain in SQL over observation columns. */
-const COUNTS_FOR_LABELS_SQL = `(is_installed AND (is_renting OR is_returning)
-  AND upper(status) NOT IN (${CLOSED_STATUSES.map(quote).join(', ')}))`
 
 /** Forecasts of record of `from` (parts): of each bin those of its last poll, in the domain's order of polls. */
 export function forecastsOfRecordSql(from: string): string {
@@ -14,7 +9,7 @@ export function forecastsOfRecordSql(from: string): string {
 
 /**
  * Forecasts of record joined in time with what the stations showed: their columns, then `source_in_service` (the final
- * row of T counts for labels; false without one), `target_in_service` and `true_bikes`, `true_docks` (the final row at
+ * row of T is in service; false without one), `target_in_service` and `true_bikes`, `true_docks` (the final row at
  * exactly `target_utc`; null without one), and `change`, the label of the domain's `changeBetween`, null where it gives none.
  * `forecasts` and `observations` are SQL tables; the second may hold a (station, bin) more than once.
  */
@@ -25,7 +20,7 @@ export function servedForecastsSql({
   forecasts: string
   observations: string
 }): string {
-  const columns = `station_id, tbin_utc, bikes, docks, ${COUNTS_FOR_LABELS_SQL} AS in_service`
+  const columns = `station_id, tbin_utc, bikes, docks, ${inServiceSql()} AS in_service`
   const keys = '(station_id, tbin_utc)'
   // Ordering hashes every row, so only keys that stand more than once are ordered.
   return `(WITH served AS ${forecastsOfRecordSql(forecasts)},

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { performance } from '../../../services/domain/aggregates/performance.ts'
-import { CLOSED_STATUSES, countsForLabels } from '../../../services/domain/forecasting/in-service.ts'
 import { changeBetween, NO_LABEL } from '../../../services/domain/forecasting/labels.ts'
 import { type ScoredForecast, scoreForecast } from '../../../services/domain/forecasting/score.ts'
 import type { ServedForecast } from '../../../services/domain/forecasting/served-forecast.ts'
@@ -146,14 +145,4 @@ test('a forecast is compared with its target alone, and with nothing when an end
   ).toBeNull()
   expect(scoreForecast({ forecast, inServiceAtSource: true, target: { ...target, bikes: null } })).toBeNull()
   expect(scoreForecast({ forecast, inServiceAtSource: true, target: null })).toBeNull()
-})
-
-test('an empty station whose feed then clears is_renting still counts; a closed one never does', () => {
-  const open = { is_installed: true, is_renting: true, is_returning: true, status: 'active' }
-  expect(countsForLabels(open)).toBe(true)
-  expect(countsForLabels({ ...open, is_renting: false })).toBe(true)
-  expect(countsForLabels({ ...open, is_renting: false, is_returning: false })).toBe(false)
-  expect(countsForLabels({ ...open, is_installed: false })).toBe(false)
-  for (const status of CLOSED_STATUSES)
-    expect(countsForLabels({ ...open, status: status.toLowerCase() })).toBe(false)
 })
