@@ -63,5 +63,5 @@ test(
     const violations = judge({ sent: recordings.sent, found, reference: whole.contents })
     expect(summary(violations), `after kills of ${killed}`).toEqual({})
   },
-  FULL ? 1_800_000 : 300_000,
+  FULL ? 1_800_000 : 600_000,
 )

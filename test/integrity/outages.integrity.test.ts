@@ -90,5 +90,5 @@ test(
     }).filter(({ rule }) => rule !== 'window lost')
     expect(summary(violations)).toEqual({})
   },
-  FULL ? 1_800_000 : 400_000,
+  FULL ? 1_800_000 : 600_000,
 )

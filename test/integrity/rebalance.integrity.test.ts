@@ -127,6 +127,6 @@ describe('on kafka', () => {
       expect(output).toMatch(/claimed by another|log_stale_epoch|epoch of group/)
       expect(summary(judge({ sent: recordings.sent, found, reference: whole.contents }))).toEqual({})
     },
-    FULL ? 900_000 : 300_000,
+    FULL ? 900_000 : 600_000,
   )
 })

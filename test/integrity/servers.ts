@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
+import { openGcsStore } from '../../services/platform/object-store/gcs.ts'
 import { type GcsServer, startGcs } from '../stack/gcs.ts'
 import { type KafkaServer, startKafka } from '../stack/kafka.ts'
 import { type RedisServer, startRedis } from '../stack/redis.ts'
@@ -46,12 +47,11 @@ export async function startServers(): Promise<Servers> {
       systems: systems.map(({ id, timezone }) => ({ id, timezone, discovery_url: `replay:${id}` })),
     }),
     async download(directory) {
-      const [files] = await storage.bucket(BUCKET).getFiles()
-      for (const file of files) {
-        const destination = join(directory, file.name)
+      const objects = openGcsStore({ bucket: BUCKET, apiEndpoint: gcs.endpoint })
+      for (const { path } of await objects.list('')) {
+        const destination = join(directory, path)
         mkdirSync(dirname(destination), { recursive: true })
-        const [bytes] = await file.download()
-        writeFileSync(destination, bytes)
+        await objects.download(path, destination)
       }
     },
     async stop() {
