@@ -8,8 +8,9 @@ import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
 import { compactDue } from './compaction/cycle.ts'
 import { ForecastRecorder, type RecorderStep } from './forecasts/recorder.ts'
-import { LedgerFile } from './ledger.ts'
+import { claimSinkLedger, type SinkLedger } from './ledger.ts'
 import { createSinkMetrics } from './metrics.ts'
+import type { OwnedLedger } from './owned-ledger.ts'
 import { Partition, resumeOffset } from './partition.ts'
 import { writePart } from './write-part.ts'
 
@@ -38,7 +39,7 @@ interface Owned {
   epoch: number
   partition: number
   state: Partition
-  file: LedgerFile
+  file: OwnedLedger<SinkLedger>
   ledgerWritten: number
   /** Failures of its batches in a row. */
   failures: number
@@ -215,7 +216,7 @@ class SinkService implements Service {
     )
     const positions: Position[] = []
     for (const { topic, partition, committed } of partitions) {
-      const file = await LedgerFile.claim(objects, partition)
+      const file = await claimSinkLedger(objects, partition)
       const { ledger } = file
       const fresh =
         ledger.position > 0 && (committed === null || ledger.position > (ends.get(partition) ?? 0))

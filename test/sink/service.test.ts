@@ -7,7 +7,7 @@ import type { ObjectStore } from '../../services/platform/object-store/port.ts'
 import { POLL_COLUMNS } from '../../services/platform/parquet/columns.ts'
 import type { Platform } from '../../services/platform/service.ts'
 import { GROUPS, TOPICS } from '../../services/platform/topics.ts'
-import { LedgerFile, readSinkLedgers } from '../../services/sink/ledger.ts'
+import { claimSinkLedger, readSinkLedgers } from '../../services/sink/ledger.ts'
 import { createSinkService, type SinkOptions, type SinkStep } from '../../services/sink/service.ts'
 import { lastOfEach, type Poll, pollOf, pollRecordOf } from './observations.ts'
 import { fingerprint, openTown, rowOf, rowsOf, type Town, until } from './town.ts'
@@ -188,7 +188,7 @@ test('an owner whose partition was claimed by another writes no ledger and commi
   await until(() => sink.caughtUp())
   const committed = await town.platform.log.lag(GROUPS.sink, [TOPICS.status])
   const partition = committed.find(({ end }) => end > 0)!.partition
-  const { ledger } = await LedgerFile.claim(town.platform.objects, partition)
+  const { ledger } = await claimSinkLedger(town.platform.objects, partition)
   await town.publish(recording().slice(15, 30))
   await until(() => sink.health().some(({ ok }) => !ok))
   const after = await readSinkLedgers(town.platform.objects)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { hasCode, VelocastError } from '../../platform/errors.ts'
 import { forecastLedgerPath } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
+import { OwnedLedger } from '../owned-ledger.ts'
 
 const whole = z.number().int().min(0)
 
@@ -26,71 +26,13 @@ const ledgerSchema = z.object({
 /** What `ledger/forecasts/p<partition>.json` holds: which forecasts of record are durable. */
 export type ForecastLedger = z.infer<typeof ledgerSchema>
 
-/** Others that claim at once are other members of one rebalance: a few tries are plenty. */
-const CLAIM_TRIES = 10
+const EMPTY: ForecastLedger = { version: 1, position: 0, next_offset: 0, systems: {}, epoch: 0 }
 
 /** A partition's ledger as its owner: only one owner's writes succeed. */
-export class ForecastLedgerFile {
-  readonly #objects: ObjectStore
-  readonly #path: string
-  #ledger: ForecastLedger
-  #generation: string
-
-  private constructor(objects: ObjectStore, path: string, ledger: ForecastLedger, generation: string) {
-    this.#objects = objects
-    this.#path = path
-    this.#ledger = ledger
-    this.#generation = generation
-  }
-
-  /** Reads the ledger and writes it with the next epoch, after which no earlier owner can write it any more. */
-  static async claim(objects: ObjectStore, partition: number): Promise<ForecastLedgerFile> {
-    const path = forecastLedgerPath(partition)
-    for (let tries = 1; ; tries += 1) {
-      const existing = await objects.get(path)
-      const before = existing === null ? null : parse(path, existing.bytes)
-      const fresh = { version: 1 as const, position: 0, next_offset: 0, systems: {} }
-      const ledger: ForecastLedger = { ...fresh, ...before, epoch: (before?.epoch ?? 0) + 1 }
-      try {
-        const generation = await write(objects, path, ledger, existing?.generation ?? 'absent')
-        return new ForecastLedgerFile(objects, path, ledger, generation)
-      } catch (error) {
-        if (!hasCode(error, 'store_precondition_failed') || tries === CLAIM_TRIES) throw error
-      }
-    }
-  }
-
-  get ledger(): ForecastLedger {
-    return this.#ledger
-  }
-
-  /** Throws `store_precondition_failed` when another owner claimed the partition. */
-  async write(change: Pick<ForecastLedger, 'position' | 'next_offset' | 'systems'>): Promise<void> {
-    const ledger = { ...this.#ledger, ...change }
-    this.#generation = await write(this.#objects, this.#path, ledger, this.#generation)
-    this.#ledger = ledger
-  }
-}
-
-async function write(
+export function claimForecastLedger(
   objects: ObjectStore,
-  path: string,
-  ledger: ForecastLedger,
-  ifGeneration: string,
-): Promise<string> {
-  const bytes = Buffer.from(`${JSON.stringify(ledger)}\n`)
-  return (await objects.put(path, bytes, { ifGeneration, contentType: 'application/json' })).generation
-}
-
-function parse(path: string, bytes: Buffer): ForecastLedger {
-  try {
-    return ledgerSchema.parse(JSON.parse(bytes.toString()))
-  } catch (cause) {
-    throw new VelocastError({
-      code: 'store_object_unreadable',
-      message: `ledger cannot be read; restore it, or delete it to read the partition again from its commit: ${path}`,
-      cause,
-      data: { path },
-    })
-  }
+  partition: number,
+): Promise<OwnedLedger<ForecastLedger>> {
+  const path = forecastLedgerPath(partition)
+  return OwnedLedger.claim({ objects, path, schema: ledgerSchema, empty: EMPTY })
 }

@@ -8,8 +8,9 @@ import { encodePart } from '../../platform/parquet/part-encoder.ts'
 import type { Platform } from '../../platform/service.ts'
 import { GROUPS, TOPICS } from '../../platform/topics.ts'
 import type { SinkMetrics } from '../metrics.ts'
+import type { OwnedLedger } from '../owned-ledger.ts'
 import type { ForecastPart } from './bins-of-record.ts'
-import { ForecastLedgerFile } from './ledger.ts'
+import { claimForecastLedger, type ForecastLedger } from './ledger.ts'
 import { ForecastPartition } from './partition.ts'
 
 /** Steps of the commit protocol, in order. */
@@ -32,7 +33,7 @@ interface Owned {
   epoch: number
   partition: number
   state: ForecastPartition
-  file: ForecastLedgerFile
+  file: OwnedLedger<ForecastLedger>
   ledgerWritten: number
   failures: number
 }
@@ -138,7 +139,7 @@ export class ForecastRecorder {
     const ends = new Map(lags.map(({ partition, end }) => [partition, end]))
     const positions: Position[] = []
     for (const { topic, partition, committed } of partitions) {
-      const file = await ForecastLedgerFile.claim(objects, partition)
+      const file = await claimForecastLedger(objects, partition)
       const { ledger } = file
       const fresh =
         ledger.position > 0 && (committed === null || ledger.position > (ends.get(partition) ?? 0))
