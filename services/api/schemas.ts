@@ -63,6 +63,38 @@ const stationFields = {
 
 const state = { $ref: 'System#' } as const
 
+const skill = {
+  anyOf: [
+    record({
+      n: { ...integer, description: 'Rows that both were scored on' },
+      mae_model: { ...numberOrNull, description: 'Of the rounded median, bikes' },
+      mae_persistence: numberOrNull,
+    }),
+    { type: 'null' },
+  ],
+} as const
+
+const firstMinutes = record({
+  system: text,
+  simulated: flag,
+  seed: integer,
+  state: { ...text, enum: ['history', 'training', 'promoted', 'refused', 'failed'] },
+  stations: { ...integer, description: 'Stations of the simulated history' },
+  city_stations: integer,
+  days: integer,
+  days_done: integer,
+  from_utc: { ...text, description: 'ISO 8601, as all times of this object' },
+  until_utc: text,
+  stage: { ...textOrNull, description: 'What training is at' },
+  share: { ...number, description: 'Of training, 0..1' },
+  started_utc: text,
+  finished_utc: textOrNull,
+  run_id: textOrNull,
+  version: textOrNull,
+  effective_from: textOrNull,
+  reason: { ...textOrNull, description: 'Why there is no new model' },
+})
+
 /** Schemas that the description names; answers refer to them. */
 export const NAMED_SCHEMAS = [
   record(
@@ -136,6 +168,32 @@ export const NAMED_SCHEMAS = [
       run_id: { ...text, description: 'The run that is asked for or at work' },
     },
     { $id: 'RunInProgress' },
+  ),
+  record(
+    {
+      system: text,
+      version: { ...textOrNull, description: 'The newest promoted version' },
+      effective_from: { ...numberOrNull, description: 'The first bin that it forecasts' },
+      trained: {
+        anyOf: [
+          record({ from_utc: number, until_utc: number, stations: integer, rows: integer }),
+          { type: 'null' },
+        ],
+      },
+      horizons: {
+        type: 'array',
+        items: record({
+          horizon_min: integer,
+          gate: { ...skill, description: 'On the hold-out of the gate, before it served' },
+          served: { ...skill, description: 'Of the forecasts that it served; null while none is scored' },
+        }),
+      },
+      first_minutes: {
+        anyOf: [firstMinutes, { type: 'null' }],
+        description: 'How a simulated city learned its first model; null for any other system',
+      },
+    },
+    { $id: 'ModelReport' },
   ),
   {
     $id: 'Artefact',

@@ -6,6 +6,7 @@ import { createHttpServer } from '../platform/http/server.ts'
 import type { ApiDependencies } from './dependencies.ts'
 import { artefactRoutes } from './routes/artefacts.ts'
 import { eventRoutes } from './routes/events.ts'
+import { modelRoutes } from './routes/model.ts'
 import { pageRoutes } from './routes/page.ts'
 import { stationRoutes } from './routes/stations.ts'
 import { systemRoutes } from './routes/systems.ts'
@@ -49,7 +50,7 @@ export async function createApiServer(dependencies: ApiDependencies): Promise<Fa
   })
   await server.register(async (scope) => {
     await answerConditionally(scope)
-    for (const routes of [systemRoutes, stationRoutes, artefactRoutes, trainRoutes, pageRoutes])
+    for (const routes of [systemRoutes, stationRoutes, modelRoutes, artefactRoutes, trainRoutes, pageRoutes])
       routes(scope, dependencies)
     scope.get(
       '/openapi.json',

@@ -7,6 +7,7 @@ import { createSinkService } from '../sink/service.ts'
 import { createTrainService } from '../train/service.ts'
 import { createWindowsService } from '../windows/service.ts'
 import { openPlatform, prepareTopics, requireStore } from './composition.ts'
+import type { FirstMinutes } from './first-minutes/service.ts'
 import { everythingHandled, runServices } from './lifecycle.ts'
 import { createRedisWatch } from './redis-watch.ts'
 import type { Setting } from './setting.ts'
@@ -16,6 +17,8 @@ export interface AllInOneOptions extends Setting {
   openSource: (platform: Platform) => PollSource
   /** End by itself once the source is exhausted: close every bin, compact what is complete, write every artefact. */
   untilExhausted: boolean
+  /** A service of its own for the first model of a simulated city. */
+  firstMinutes?: (platform: Platform) => FirstMinutes
   /** Called when the page can be opened. */
   started?: (url: string) => void
 }
@@ -29,6 +32,7 @@ export async function allInOne({
   logger,
   openSource,
   untilExhausted,
+  firstMinutes,
   started,
 }: AllInOneOptions): Promise<ReplaySummary | undefined> {
   const { platform, close } = await openPlatform({ config, logger })
@@ -47,9 +51,13 @@ export async function allInOne({
   const forecast = createForecastService(platform)
   const sink = createSinkService(platform)
   const monitor = createMonitorService(platform)
-  const train = createTrainService(platform)
+  const learning = firstMinutes?.(platform)
+  const train = createTrainService(platform, {
+    onProgress: (progress) => learning?.training(progress),
+  })
   const redis = createRedisWatch(platform, ['windows', 'look_ups'])
   const workers: Service[] = [redis, train, monitor, sink, forecast, windows, ingest]
+  if (learning !== undefined) workers.push(learning)
   const api = createApiService(
     { ...platform, clock: { ...platform.clock, now } },
     { services: () => workers },

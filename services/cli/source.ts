@@ -8,7 +8,7 @@ import type { Platform, Service } from '../platform/service.ts'
 import type { Progress } from './output.ts'
 
 /** The system that stands for the built-in city; its id says so in every path, key and page. */
-const SIMULATED_SYSTEM = 'simulated-city'
+export const SIMULATED_SYSTEM = 'simulated-city'
 
 /** Where a process's polls come from. */
 export interface PollSource {

@@ -10,7 +10,7 @@ import type { AbortReason, Judgement } from './training.ts'
 export const TRAIN_JOB = 'train'
 
 /** Why a run was asked for. */
-export type Trigger = 'schedule' | 'api' | 'command' | 'drift' | 'decay'
+export type Trigger = 'schedule' | 'api' | 'command' | 'drift' | 'decay' | 'first_minutes'
 
 /**
  * `<system>/runs/train/<run id>.json`. Times are ISO 8601, UTC. `aborted`: a guard held or the gate refused, and nothing

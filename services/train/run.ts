@@ -16,6 +16,7 @@ import { readModelList } from '../platform/onnx/model-list.ts'
 import { sha256 } from '../platform/onnx/persistence-pack.ts'
 import { leaveRun, type RunSlot, requestRun, takeRun } from '../platform/run-ledger/run-slot.ts'
 import type { Platform } from '../platform/service.ts'
+import { trainingSizes } from './first-minutes.ts'
 import type { TrainingMetrics } from './metrics.ts'
 import { promoteModel, versionToPublish } from './model-catalogue.ts'
 import type { TrainedPack } from './pack.ts'
@@ -174,10 +175,12 @@ class Running {
 
   /** Null when a guard or the gate refused. */
   async #train(directory: string): Promise<TrainedPack[] | null> {
-    const { platform, system, onProgress, signal, trainer = trainApart, boosting } = this.#options
+    const { platform, system, onProgress, signal, trainer = trainApart } = this.#options
     const { objects, config } = platform
     const run = this.#run
-    const { days, min_days, holdout_days, max_rows, rounds, threads, carry_minutes } = config.train
+    const { days, min_days, holdout_days, threads, carry_minutes } = config.train
+    const { max_rows, rounds, ...sizes } = trainingSizes(config.train, this.#slot.trigger)
+    const boosting = this.#options.boosting ?? sizes.boosting
     const { inputs, files } = await downloadInputs({
       objects,
       inputs: await listInputs({ objects, system, days }),

@@ -15,7 +15,7 @@ const LOOK = '*/10 * * * * *'
 /** Drift and skill are windows of days. */
 const SIGNS_MS = HOUR_MS
 
-export type TrainServiceOptions = Pick<RunTrainingOptions, 'trainer' | 'boosting' | 'fault'>
+export type TrainServiceOptions = Pick<RunTrainingOptions, 'trainer' | 'boosting' | 'onProgress' | 'fault'>
 
 /**
  * Training runs of every configured system: those that are asked for (by the API, through the system's slot), those of the

@@ -23,7 +23,7 @@ function fresh(): string {
 }
 
 const simulate = (data: string): string[] => [
-  ...['up', '--source', 'simulate', '--stations', '10', '--port', '0', '--data', data],
+  ...['up', '--source', 'simulate', '--stations', '10', '--no-history', '--port', '0', '--data', data],
 ]
 
 /** One line for people, without a stack, and no process left behind. */

@@ -29,7 +29,7 @@ test.skipIf(!mounted)(
     const port = await freePort()
     const { child, ended } = startVelocast(
       [
-        ...['up', '--source', 'simulate', '--stations', '1500', '--speed', '60'],
+        ...['up', '--source', 'simulate', '--stations', '1500', '--speed', '60', '--no-history'],
         ...['--data', disk, '--port', String(port)],
       ],
       { VELOCAST_LOGGING_LEVEL: 'silent' },

@@ -60,7 +60,7 @@ describe('an object store that cannot be used ends a command at once, with what 
     ['export', 'events'],
     ['run', 'sink', '--port', '0'],
     ['run', 'forecast', '--port', '0'],
-    ['up', '--source', 'simulate', '--stations', '5', '--port', '0'],
+    ['up', '--source', 'simulate', '--stations', '5', '--no-history', '--port', '0'],
   ])('a bucket that is missing: velocast %s %s', async (...args) => {
     const { code, said } = await refused(args, {
       VELOCAST_STORAGE_ROOT: 'gs://no-such-bucket/production',

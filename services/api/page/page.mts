@@ -1,4 +1,5 @@
 import { LEVELS } from '../../domain/levels.ts'
+import type { ModelReport } from '../model-report.ts'
 import { applyUpdate, type City, freshness, type Shown, withoutForecasts } from './city.ts'
 import { detailsContent, tipContent } from './details.mts'
 import { byId, element } from './elements.mts'
@@ -6,6 +7,7 @@ import { showConnection, showHeader, showLegend, showTotals } from './header.mts
 import { PALETTES } from './levels.ts'
 import { follow } from './live.mts'
 import { StationMap } from './map.mts'
+import { followModel, showSkill } from './skill.mts'
 import { StationTable } from './table.mts'
 
 interface SystemEntry {
@@ -19,6 +21,8 @@ let shown: Shown = 0
 let chosen: string | null = null
 let serverAhead = 0
 let wasWithheld = false
+let report: ModelReport | null = null
+let model: { stop: () => void } | null = null
 let stream: { stop: () => void } | null = null
 
 const details = byId('details')
@@ -110,13 +114,24 @@ function showAll({ anew }: { anew: boolean }): void {
   wasWithheld = freshness({ city, now: now() }).withheld
   showHorizons(city.horizons)
   showHeader({ city, now: now() })
+  showSkill({ city, report })
   showStations({ anew })
 }
 
 function followSystem(system: string): void {
   stream?.stop()
+  model?.stop()
   city = null
+  report = null
+  showSkill({ city, report })
   choose(null, { from: 'key' })
+  model = followModel({
+    system,
+    update: (next) => {
+      report = next
+      showSkill({ city, report })
+    },
+  })
   stream = follow({
     system,
     update: (update) => {

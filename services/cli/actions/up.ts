@@ -1,13 +1,18 @@
 import { probeFeed } from '../../ingest/probe.ts'
+import type { Simulator } from '../../ingest/simulator/server.ts'
 import { VelocastError } from '../../platform/errors.ts'
+import type { Platform } from '../../platform/service.ts'
 import { allInOne } from '../all-in-one.ts'
 import type { UpOptions } from '../commands/up.ts'
+import { createFirstMinutes, type FirstMinutes } from '../first-minutes/service.ts'
+import { historySpan } from '../first-minutes/simulated-history.ts'
 import { type Setting, setting } from '../setting.ts'
 import {
   liveSource,
   recordedSystem,
   replaySource,
   replaySummary,
+  SIMULATED_SYSTEM,
   showReplay,
   simulatedConfig,
   simulateSource,
@@ -51,7 +56,8 @@ async function liveSetting(given: Setting, { source, system }: UpOptions): Promi
   return null
 }
 
-async function simulate(given: Setting, { stations, seed, speed: pace = 1 }: UpOptions): Promise<void> {
+async function simulate(given: Setting, options: UpOptions): Promise<void> {
+  const { stations, seed, speed: pace = 1 } = options
   if (pace === 'max') throw invalid('--speed of a simulated city must be a number: max')
   const city = await startCity({ stations, seed, speed: pace })
   await allInOne({
@@ -59,8 +65,26 @@ async function simulate(given: Setting, { stations, seed, speed: pace = 1 }: UpO
     config: simulatedConfig({ config: given.config, city, speed: pace }),
     openSource: (platform) => simulateSource(platform, { city, speed: pace }),
     untilExhausted: false,
+    ...(options.history
+      ? { firstMinutes: (platform) => firstMinutesOf(platform, { given, city, options }) }
+      : {}),
     started: (url) => showAddress(given, url),
   }).finally(() => city.close())
+}
+
+function firstMinutesOf(
+  platform: Platform,
+  { given, city, options }: { given: Setting; city: Simulator; options: UpOptions },
+): FirstMinutes {
+  const { stations, seed, historyDays: days, historyStations: sample } = options
+  if (sample < 1) throw invalid(`--history-stations must be at least 1: ${sample}`)
+  if (days < 3) throw invalid(`--history-days must be at least 3: ${days}`)
+  const { timezone, centre } = city
+  return createFirstMinutes(platform, {
+    system: SIMULATED_SYSTEM,
+    plan: { city: { seed, stations, timezone, centre }, sample, ...historySpan({ now: city.now(), days }) },
+    tell: (line) => given.output.line(line),
+  })
 }
 
 async function replay(options: UpOptions, http: object): Promise<void> {

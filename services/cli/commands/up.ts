@@ -14,6 +14,9 @@ export interface UpOptions extends CommonOptions {
   port?: number
   stations: number
   seed: number
+  history: boolean
+  historyDays: number
+  historyStations: number
 }
 
 export function upCommand(): Command {
@@ -40,6 +43,9 @@ export function upCommand(): Command {
     .option('--until-exhausted', 'replay: stop after the last poll, with every file and artefact written')
     .option('--stations <count>', 'simulate: stations of the city', wholeNumber, 1500)
     .option('--seed <number>', 'simulate: same seed, same city', wholeNumber, 1)
+    .option('--no-history', 'simulate: no simulated past, no first model; persistence forecasts')
+    .option('--history-days <count>', 'simulate: days of simulated past to learn from', wholeNumber, 14)
+    .option('--history-stations <count>', 'simulate: stations that the past is of', wholeNumber, 100)
     .option('--host <address>', 'address of the page and API (default 127.0.0.1, only this machine)')
     .option('--port <number>', 'port of the page and API (default 8080); 0 takes a free one', wholeNumber)
     .addHelpText(
