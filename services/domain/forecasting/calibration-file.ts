@@ -50,6 +50,8 @@ const calibrationSchema = z.object({
         cumulative.length === centres.length * SCALES,
       'must have a centre, scale edges and cells for each score bin',
     ),
+  /** Files of before it have none. */
+  margin: z.number().min(0).max(0.4).default(0),
   bike: isotonic,
   dock: isotonic,
 })

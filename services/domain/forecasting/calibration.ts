@@ -1,5 +1,6 @@
 import {
   type ChangeDistribution,
+  cautiousMedian,
   fitChangeDistribution,
   type RowDistribution,
   rowDistribution,
@@ -23,6 +24,11 @@ export const ENSEMBLES = ['squared', 'robust', 'absolute', 'scale'] as const
 export type Ensemble = (typeof ENSEMBLES)[number]
 export const ASINH_SCALE = 2
 
+/** Margins of the median that are tried, ascending. */
+const MARGINS = [0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1] as const
+/** Share of the median's gain over persistence that caution may cost. */
+const CAUTION = 0.02
+
 /** What a row's forecast needs besides the ensembles. Unknown counts are NaN. */
 export interface RowFacts {
   /** Place in the pack's station table. */
@@ -38,6 +44,8 @@ export interface Calibration {
   meanWeights: number[]
   guard: PersistenceGuard
   distribution: ChangeDistribution
+  /** Of `cautiousMedian`. */
+  margin: number
   bike: IsotonicCurve
   dock: IsotonicCurve
 }
@@ -75,7 +83,7 @@ export function fitCalibration(rows: OutOfSampleRows, classes: number[]): Calibr
   const distribution = fitChangeDistribution({ score, scale: outputs.scale, change })
   const meanWeights = fitMeanWeights([outputs.squared, outputs.robust, outputs.absolute], change)
   const mean = new Float32Array(change.length)
-  const median = new Float32Array(change.length)
+  const medians = MARGINS.map(() => new Float32Array(change.length))
   const rawBike: number[] = []
   const hasBike: number[] = []
   const rawDock: number[] = []
@@ -89,20 +97,34 @@ export function fitCalibration(rows: OutOfSampleRows, classes: number[]): Calibr
       lower,
       upper,
     })
-    median[row] = own.quantile(0.5)
+    MARGINS.forEach((margin, place) => {
+      medians[place]![row] = cautiousMedian(own, margin)
+    })
     rawBike.push(bikeShare(own, rows.bikes[row]!))
     hasBike.push(rows.bikes[row]! + change[row]! >= 1 ? 1 : 0)
     if (Number.isNaN(rows.docksThen[row]!) || Number.isNaN(rows.docks[row]!)) continue
     rawDock.push(dockShare(own, rows.docks[row]!))
     hasDock.push(rows.docksThen[row]! >= 1 ? 1 : 0)
   }
+  const chosen = chosenMargin(medians, change)
+  const median = medians[chosen]!
   return {
     meanWeights,
     guard: fitPersistenceGuard({ station: rows.station, hour: rows.hour, change, mean, median }, classes),
     distribution,
+    margin: MARGINS[chosen]!,
     bike: fitIsotonic(Float32Array.from(rawBike), Uint8Array.from(hasBike)),
     dock: fitIsotonic(Float32Array.from(rawDock), Uint8Array.from(hasDock)),
   }
+}
+
+/** Place of the widest margin whose gain over persistence is within CAUTION of the greatest. */
+function chosenMargin(medians: readonly Float32Array[], change: Float32Array): number {
+  const gains = medians.map((median) =>
+    change.reduce((sum, value, row) => sum + Math.abs(value) - Math.abs(value - median[row]!), 0),
+  )
+  const best = Math.max(...gains)
+  return gains.findLastIndex((gain) => gain >= best - CAUTION * Math.abs(best))
 }
 
 /** One row's forecast. `outputs` and `facts` are a batch's; nothing is copied. */
@@ -122,7 +144,7 @@ export function calibratedRow(options: {
   const score = scoreOf(outputs, row)
   const own = rowDistribution(distribution, { score, scale: outputs.scale[row]!, lower, upper })
   const moves = guard.medianAllowed[cell] === 1 && guard.stationAllowed[station] === 1
-  const median = moves ? own.quantile(0.5) : 0
+  const median = moves ? cautiousMedian(own, calibration.margin) : 0
   const change = clip(
     guard.meanWeights[cell]! * weightedMean(calibration.meanWeights, outputs, row),
     lower,

@@ -1,9 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   calibratedRow,
   fitCalibration,
   type OutOfSampleRows,
 } from '../../../services/domain/forecasting/calibration.ts'
+import { cautiousMedian } from '../../../services/domain/forecasting/change-distribution.ts'
 import { applyIsotonic, fitIsotonic } from '../../../services/domain/forecasting/isotonic.ts'
 import { activityClasses } from '../../../services/domain/forecasting/persistence-guard.ts'
 import { pitShare } from '../../../services/train/backtest-scores.ts'
@@ -11,8 +13,8 @@ import { createRandom } from '../../../services/train/random.ts'
 
 const STATIONS = 12
 
-/** Changes whose expectation the models know up to noise; every third station never moves as they say. */
-function rows(seed: number, size: number): OutOfSampleRows {
+/** Changes whose expectation the models know up to noise; every `stuck`th station never moves as they say. */
+function rows(seed: number, size: number, { stuck = 3 } = {}): OutOfSampleRows {
   const random = createRandom(seed)
   const noise = (): number => random() + random() + random() - 1.5
   const columns = ['squared', 'robust', 'absolute', 'scale', 'bikes', 'docks', 'change', 'then'] as const
@@ -28,7 +30,7 @@ function rows(seed: number, size: number): OutOfSampleRows {
     const bikes = Math.floor(random() * 21)
     const expected = noise() * 4
     const scale = 0.5 + Math.abs(expected)
-    const raw = station[row]! % 3 === 0 ? 0 : Math.round(expected + noise() * scale)
+    const raw = station[row]! % stuck === 0 ? 0 : Math.round(expected + noise() * scale)
     const change = Math.min(Math.max(raw, -bikes), 20 - bikes)
     values.squared[row] = expected + noise() * 0.3
     values.robust[row] = expected + noise() * 0.3
@@ -110,6 +112,48 @@ describe('calibration', () => {
     )
     expect(moved.length).toBeGreaterThan(2500)
     expect(moved.filter((kind) => kind === 0)).toEqual([])
+  })
+
+  test('a cautious median is the median without a margin, and never farther from 0 with a wider one', () => {
+    const weights = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 11, maxLength: 11 })
+    const margins = fc.tuple(
+      fc.double({ min: 0, max: 0.4, noNaN: true }),
+      fc.double({ min: 0, max: 0.4, noNaN: true }),
+    )
+    fc.assert(
+      fc.property(weights, margins, (counts, [one, other]) => {
+        fc.pre(counts.some((count) => count > 0))
+        const all = counts.reduce((sum, count) => sum + count, 0)
+        const atMost = (value: number): number =>
+          counts.slice(0, value + 6).reduce((sum, count) => sum + count, 0) / all
+        const quantile = (level: number): number =>
+          counts.map((_, place) => place - 5).find((value) => atMost(value) >= level)!
+        const own = { atMost, quantile }
+        expect(cautiousMedian(own, 0)).toBe(quantile(0.5))
+        const narrow = cautiousMedian(own, Math.min(one, other))
+        const wide = cautiousMedian(own, Math.max(one, other))
+        expect(Math.abs(wide)).toBeLessThanOrEqual(Math.abs(narrow))
+        expect(wide * narrow).toBeGreaterThanOrEqual(0)
+      }),
+    )
+  })
+
+  test('caution costs at most a fiftieth of what the median gains', () => {
+    const moving = { stuck: STATIONS + 1 }
+    const cautious = fitCalibration(rows(1, 30_000, moving), activityClasses(moves))
+    const fresh = rows(2, 10_000, moving)
+    const gain = (margin: number): number =>
+      fresh.change.reduce((sum, change, row) => {
+        const { median } = calibratedRow({
+          calibration: { ...cautious, margin },
+          outputs: fresh.outputs,
+          facts: fresh,
+          row,
+        })
+        return sum + Math.abs(change) - Math.abs(fresh.bikes[row]! + change - median)
+      }, 0)
+    expect(cautious.margin).toBeGreaterThan(0)
+    expect(gain(cautious.margin)).toBeGreaterThan(0.96 * gain(0))
   })
 
   test('an isotonic curve never falls and gives back the shares it was learned on', () => {
