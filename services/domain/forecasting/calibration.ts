@@ -27,7 +27,7 @@ export const ASINH_SCALE = 2
 /** Margins of the median that are tried, ascending. */
 const MARGINS = [0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1] as const
 /** Share of the median's gain over persistence that caution may cost. */
-const CAUTION = 0.02
+const CAUTION = 0.01
 
 /** What a row's forecast needs besides the ensembles. Unknown counts are NaN. */
 export interface RowFacts {

@@ -138,7 +138,7 @@ describe('calibration', () => {
     )
   })
 
-  test('caution costs at most a fiftieth of what the median gains', () => {
+  test('caution costs at most a little of what the median gains on unseen rows', () => {
     const moving = { stuck: STATIONS + 1 }
     const cautious = fitCalibration(rows(1, 30_000, moving), activityClasses(moves))
     const fresh = rows(2, 10_000, moving)
