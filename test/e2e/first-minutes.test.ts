@@ -63,7 +63,7 @@ describe.skipIf(launched instanceof UnavailableError)(
       )
 
       await page.waitForSelector('#skill-status >> text=/Model 1.0.0 serves (from|since)/', {
-        timeout: 100_000,
+        timeout: 240_000,
       })
       expect(await page.textContent('#skill')).toMatch(
         /Trained on 40 of 60 stations, 8 simulated days, .* nothing about a real city\./,
@@ -88,6 +88,6 @@ describe.skipIf(launched instanceof UnavailableError)(
       await expect.poll(() => lines.some((line) => line.startsWith('Model 1.0.0 serves from '))).toBe(true)
       expect(after.first_minutes).toEqual(before.first_minutes)
       await stop(second.run)
-    }, 240_000)
+    }, 400_000)
   },
 )
