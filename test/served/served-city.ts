@@ -93,16 +93,25 @@ export interface ServeOptions {
   restartAfter?: readonly number[]
 }
 
-/** Serves the polls in one process: windows, forecasts with two models in turn, sink and monitor; then ends the input. */
+/** Serves the polls with persistence and then two models in turn. */
 export async function serve(
   town: Town,
   polls: readonly CityPoll[],
-  { chunk = 6, restartAfter = [] }: ServeOptions = {},
+  options: ServeOptions = {},
 ): Promise<void> {
   const { objects } = town.platform
   await installPersistencePack({ objects, horizons: [15, 60] })
   await putTrendPack({ objects, version: '1.0.0', from: CITY_START + 17 * HOUR_MS })
   await putTrendPack({ objects, version: '1.1.0', from: CITY_START + 22 * HOUR_MS })
+  await servePolls(town, polls, options)
+}
+
+/** Serves the polls in one process, by the models that are there: windows, forecasts, sink and monitor; then ends the input. */
+export async function servePolls(
+  town: Town,
+  polls: readonly CityPoll[],
+  { chunk = 6, restartAfter = [] }: ServeOptions = {},
+): Promise<void> {
   let services = await start(town)
   for (let next = 0; next < polls.length; next += chunk) {
     const some = polls.slice(next, next + chunk)

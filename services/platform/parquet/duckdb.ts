@@ -46,6 +46,8 @@ export async function openDuckDb(options: DuckDbOptions = {}): Promise<DuckDb> {
     temp_directory: join(directory, 'spill'),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // It takes a file that was replaced under its name for the one that it read before: stale blocks, or none that fit.
+    enable_external_file_cache: 'false',
   }).catch(async (error) => {
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
     throw error
