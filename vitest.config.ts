@@ -3,10 +3,19 @@ import { defineConfig } from 'vitest/config'
 const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts']
 /** Promises under kills, storms and outages. */
 const INTEGRITY = ['test/integrity/**/*.integrity.test.ts']
-/** Those that every `npm test` asks for, in their short form. */
-const QUICK_INTEGRITY = ['poison', 'time', 'shared-partition', 'kills', 'kills-apart', 'outages'].map(
+/** Those that every `npm test` asks for, in their short form: the others take too long for its 15 minutes. */
+const QUICK_INTEGRITY = ['poison', 'time', 'shared-partition', 'kills-apart'].map(
   (name) => `test/integrity/${name}.integrity.test.ts`,
 )
+/** Whole pipelines and trainings in one process: no servers, but tens of seconds. */
+const WHOLE = [
+  'test/train/training-run.test.ts',
+  'test/served/**/*.test.ts',
+  'test/ingest/replay/recorded.test.ts',
+  'test/forecast/served-features.test.ts',
+  'test/forecast/trained-town.test.ts',
+  'test/sink/compaction.test.ts',
+]
 const BROWSER = ['test/e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -16,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...SERVERS, ...BROWSER, ...INTEGRITY],
+          exclude: [...SERVERS, ...WHOLE, ...BROWSER, ...INTEGRITY],
           testTimeout: 30_000,
           // Half of the time would go into loading the same modules anew for each file, and by default one core is left idle.
           isolate: false,
@@ -26,7 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: [...SERVERS, ...QUICK_INTEGRITY],
+          include: [...SERVERS, ...WHOLE, ...QUICK_INTEGRITY],
           globalSetup: ['test/stack/global-setup.ts'],
           setupFiles: ['test/end-processes.setup.ts'],
           testTimeout: 120_000,

@@ -4,9 +4,9 @@ import type { Service } from '../platform/service.ts'
 
 /** How long a stop may take before it is cut short; a pod's grace period must be longer. */
 const DRAIN_MS = 25_000
-/** What giving up, and then closing, may take beyond that. */
-const GIVE_UP_MS = 1_000
-const CLOSE_MS = 3_000
+/** What giving up, and then closing, may take beyond that, as shares of it: 1 s and 3 s. */
+const GIVE_UP_SHARE = 1 / 25
+const CLOSE_SHARE = 3 / 25
 
 export interface RunServicesOptions {
   /** In the order of starting: consumers first, sources last. Drained in the reverse order. */
@@ -29,7 +29,7 @@ export interface RunServicesOptions {
 /**
  * Starts services, waits for the end (`until`, a signal, or a failure), drains and closes them.
  * The first SIGTERM or SIGINT drains within `drainMs`, a second one exits at once with 130. What is not done by then,
- * and closed 3 s later, is left: its work was not committed, so the next start repeats it; the process exits with 1.
+ * and closed a little later (3 s of 25), is left: its work was not committed, so the next start repeats it; the process exits with 1.
  * Rejects with the failure, after everything is closed.
  */
 export async function runServices({
@@ -76,8 +76,8 @@ export async function runServices({
   } finally {
     ending.abort()
     const timer = setTimeout(() => deadline.abort(), drainMs)
-    const late = setTimeout(() => gaveUp.abort(), drainMs + GIVE_UP_MS)
-    const last = setTimeout(() => lastCall.abort(), drainMs + CLOSE_MS)
+    const late = setTimeout(() => gaveUp.abort(), drainMs * (1 + GIVE_UP_SHARE))
+    const last = setTimeout(() => lastCall.abort(), drainMs * (1 + CLOSE_SHARE))
     const left: string[] = []
     const step = async (what: string, work: Promise<void>, limit: AbortSignal): Promise<void> => {
       const done = work
