@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type ModelListVersion, versionsInForce } from '../domain/model-pack.ts'
 import { trainedModelListPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
+import { readDocument } from '../platform/object-store/read-document.ts'
 import { readModelList } from '../platform/onnx/model-list.ts'
 import { type FirstMinutesRecord, readFirstMinutes } from '../platform/run-ledger/first-minutes.ts'
 
@@ -114,18 +115,4 @@ function servedFigures(
   if (row === undefined || row.n === 0) return null
   const { n, mae_model, mae_persistence } = row
   return { n, mae_model, mae_persistence }
-}
-
-async function readDocument<Schema extends z.ZodType>(
-  objects: Pick<ObjectStore, 'get'>,
-  path: string,
-  schema: Schema,
-): Promise<z.infer<Schema> | null> {
-  const object = await objects.get(path)
-  if (object === null) return null
-  try {
-    return schema.safeParse(JSON.parse(object.bytes.toString('utf8'))).data ?? null
-  } catch {
-    return null
-  }
 }

@@ -1,6 +1,7 @@
 import { PollAssembler } from '../domain/poll-assembly.ts'
 import type { DecodedRecord } from '../platform/event-log/consume.ts'
 import type { LedgerSystem, SinkLedger } from './ledger.ts'
+import { Silence } from './silence.ts'
 import { type BronzePart, type PollsPart, SystemBins } from './system-bins.ts'
 
 export type Part = BronzePart | PollsPart
@@ -12,9 +13,9 @@ interface SystemState {
   skipPollsBelow: number
   /** First offset of the poll that has begun and not ended; null when there is none. */
   openPoll: number | null
-  /** System → its poll records since this one's last observation, and since this one's last poll record. */
-  pollsSinceRows: Map<string, number>
-  pollsSincePoll: Map<string, number>
+  /** Poll records of others since its last observation, and since its last poll record. */
+  silentRows: Silence
+  silentPolls: Silence
 }
 
 /**
@@ -66,13 +67,13 @@ export class Partition {
         const state = this.#stateOf(decoded.value.system)
         if (offset < state.skipBelow) continue
         state.openPoll ??= offset
-        state.pollsSinceRows.clear()
+        state.silentRows.heard()
         this.#assembler.addObservation(offset, decoded.value)
       } else if (decoded.name === 'PollRecord') {
         const state = this.#stateOf(decoded.value.system)
         if (offset >= state.skipPollsBelow) {
           this.#due.push(...state.bins.addPollRecord(offset, decoded.value))
-          state.pollsSincePoll.clear()
+          state.silentPolls.heard()
         }
         if (offset >= state.skipBelow) {
           state.openPoll = null
@@ -121,16 +122,13 @@ export class Partition {
   /** Counts a poll record of `active` for all systems, and seals what those have open that were quiet for too long. */
   #sealQuiet(active: string): void {
     for (const [system, state] of this.#systems) {
-      const { bins, pollsSinceRows, pollsSincePoll } = state
-      if (
-        counted(pollsSinceRows, active) > QUIET_POLLS.rows &&
-        (state.openPoll !== null || bins.openBins > 0)
-      ) {
+      const { bins, silentRows, silentPolls } = state
+      if (silentRows.goesOn(active) > QUIET_POLLS.rows && (state.openPoll !== null || bins.openBins > 0)) {
         state.openPoll = null
         for (const poll of this.#assembler.giveUp(system)) this.#due.push(...bins.addPoll(poll).parts)
         this.#due.push(...bins.sealOpenRows())
       }
-      if (system !== active && counted(pollsSincePoll, active) > QUIET_POLLS.polls) {
+      if (system !== active && silentPolls.goesOn(active) > QUIET_POLLS.polls) {
         this.#due.push(...bins.sealPolls())
       }
     }
@@ -157,14 +155,8 @@ export function resumeOffset({ position, systems }: Pick<SinkLedger, 'position' 
   return Math.min(position, ...offsets)
 }
 
-function nothingOpen(): Pick<SystemState, 'openPoll' | 'pollsSinceRows' | 'pollsSincePoll'> {
-  return { openPoll: null, pollsSinceRows: new Map(), pollsSincePoll: new Map() }
-}
-
-function counted(counts: Map<string, number>, system: string): number {
-  const count = (counts.get(system) ?? 0) + 1
-  counts.set(system, count)
-  return count
+function nothingOpen(): Pick<SystemState, 'openPoll' | 'silentRows' | 'silentPolls'> {
+  return { openPoll: null, silentRows: new Silence(), silentPolls: new Silence() }
 }
 
 function firstOffsetOf({ firstOffset }: Part): number {

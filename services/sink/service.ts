@@ -1,5 +1,4 @@
-import pLimit from 'p-limit'
-import { hasCode, isRetryable, VelocastError } from '../platform/errors.ts'
+import { hasCode, VelocastError } from '../platform/errors.ts'
 import { consume, type DecodedBatch } from '../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../platform/event-log/port.ts'
 import { removeLeftDatabases } from '../platform/parquet/left-databases.ts'
@@ -11,6 +10,7 @@ import { ForecastRecorder, type RecorderStep } from './forecasts/recorder.ts'
 import { claimSinkLedger, type SinkLedger } from './ledger.ts'
 import { createSinkMetrics } from './metrics.ts'
 import type { OwnedLedger } from './owned-ledger.ts'
+import { isOfAnotherLog, judgeFailure, retried, writeAll } from './ownership.ts'
 import { Partition, resumeOffset } from './partition.ts'
 import { writePart } from './write-part.ts'
 
@@ -47,13 +47,8 @@ interface Owned {
   turn: Promise<void>
 }
 
-/** Parts written at once: they are independent, and a bucket answers in tens of milliseconds. */
-const WRITES = 8
-/** A stale owner is told by its log within a session timeout; past so many tries nobody will. */
-const STALE_TRIES = 20
 /** Longest wait of `finish` for a compaction that another process holds: a killed holder's lease is over by then. */
 const FINISH_WAIT_MS = 180_000
-const FINISH_TRIES = 8
 const HOUR_MS = 3_600_000
 const LEDGER_INTERVAL_MS = 1_000
 
@@ -157,10 +152,10 @@ class SinkService implements Service {
   async finish(): Promise<void> {
     await this.#recorder.finish()
     for (const owned of this.#owned.values()) {
-      await this.#retrying(async () => {
+      await retried(async () => {
         owned.state.sealAll()
         await this.#flush(owned, { signal: null, force: true })
-      })
+      }, this.#platform.clock)
     }
     await this.#compact({ dueMs: 0, waitMs: FINISH_WAIT_MS })
   }
@@ -218,8 +213,7 @@ class SinkService implements Service {
     for (const { topic, partition, committed } of partitions) {
       const file = await claimSinkLedger(objects, partition)
       const { ledger } = file
-      const fresh =
-        ledger.position > 0 && (committed === null || ledger.position > (ends.get(partition) ?? 0))
+      const fresh = isOfAnotherLog(ledger, { committed, end: ends.get(partition) })
       if (fresh && Object.keys(ledger.systems).length > 0) {
         logger.warn(
           { partition, position: ledger.position, committed },
@@ -274,20 +268,15 @@ class SinkService implements Service {
   ): Promise<void> {
     const { state, partition, file, epoch } = owned
     const { objects, clock } = this.#platform
-    const limit = pLimit(WRITES)
-    const writes = state.due.map((part) =>
-      limit(async () => {
-        if (signal?.aborted) return
-        await writePart({ objects, part, partition })
-        state.written(part)
-        const labels = { system: part.system, kind: part.kind }
-        this.#metrics.parts.inc(labels)
-        this.#metrics.rows.inc(labels, part.kind === 'bronze' ? part.rows.length : part.polls.length)
-        await this.#step('part_written')
-      }),
-    )
-    const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await writeAll(state.due, async (part) => {
+      if (signal?.aborted) return
+      await writePart({ objects, part, partition })
+      state.written(part)
+      const labels = { system: part.system, kind: part.kind }
+      this.#metrics.parts.inc(labels)
+      this.#metrics.rows.inc(labels, part.kind === 'bronze' ? part.rows.length : part.polls.length)
+      await this.#step('part_written')
+    })
     if (signal?.aborted) return
     await this.#step('parts_written')
 
@@ -319,15 +308,7 @@ class SinkService implements Service {
     this.#lastError = error instanceof Error ? error.message : String(error)
     const code = error instanceof VelocastError ? error.code : 'internal'
     this.#metrics.failures.inc({ code })
-    const { partition } = owned
-    if (!hasCode(error, 'store_precondition_failed')) return error
-    return new VelocastError({
-      code: 'log_stale_epoch',
-      message: `partition was claimed by another sink, this one waits for its new assignment: ${partition}`,
-      retryable: owned.failures < STALE_TRIES,
-      cause: error,
-      data: { partition, epoch: owned.epoch },
-    })
+    return judgeFailure(error, { ...owned, what: 'partition was' })
   }
 
   /** One compaction at a time; event time as the ledgers have it decides what is due. */
@@ -358,17 +339,6 @@ class SinkService implements Service {
       const facts = { system, job, outcome, unreadable, err: error }
       if (outcome === 'failed') this.#platform.logger.error(facts, 'job failed')
       else if (outcome !== 'unchanged') this.#platform.logger.info(facts, 'job done')
-    }
-  }
-
-  async #retrying(work: () => Promise<void>): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!isRetryable(error) || tries === FINISH_TRIES) throw error
-        await this.#platform.clock.sleep(250 * 2 ** tries)
-      }
     }
   }
 

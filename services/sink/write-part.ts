@@ -1,7 +1,7 @@
-import { hasCode } from '../platform/errors.ts'
 import { bronzePath, pollsPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 import { encodePart } from '../platform/parquet/part-encoder.ts'
+import { putPart } from './ownership.ts'
 import type { Part } from './partition.ts'
 
 /**
@@ -29,11 +29,6 @@ export async function writePart({
     part.kind === 'bronze'
       ? bronzePath({ system, bin: part.bin, content })
       : pollsPath({ system, firstFetched: part.polls[0]!.fetched_utc, content })
-  const contentType = 'application/vnd.apache.parquet'
-  try {
-    await objects.put(path, bytes, { ifGeneration: 'absent', contentType })
-  } catch (error) {
-    if (!hasCode(error, 'store_precondition_failed')) throw error
-  }
+  await putPart(objects, path, bytes)
   return path
 }

@@ -75,7 +75,7 @@ const MORE_ROUNDS = 1.2
  * that are kept are trained on all rows. Throws `request_invalid` when the span has no label or fewer than two days with any.
  */
 export async function trainHorizon(training: HorizonTraining): Promise<HorizonModel> {
-  const { source, span, maxRows, foldRows, folds, rounds, seed, threads, onProgress, signal } = training
+  const { source, span, foldRows, folds, rounds, seed, threads, onProgress, signal } = training
   const features = featureNames(source, span)
   const sums = profileSums(source, span)
   const rowsThere = sums.count.reduce((sum, count) => sum + count, 0)
@@ -127,13 +127,46 @@ export async function trainHorizon(training: HorizonTraining): Promise<HorizonMo
     const mean = held.reduce((sum, { rows, best }) => sum + best[name] * rows.rows, 0) / weight
     chosen[name] = Math.max(1, Math.round(mean * MORE_ROUNDS))
   }
-  const kept = trainingRows(source, span, { sums, stride: Math.max(1, Math.ceil(rowsThere / maxRows)) })
+  return trainKept({
+    ...training,
+    sums,
+    features,
+    calibration,
+    facts: { outOfSampleRows: outOfSample.change.length, folds: blocks.length, rounds: chosen },
+    onRound: report('kept models'),
+  })
+}
+
+/** The model that is kept: ensembles of the chosen rounds and profiles of all rows of the span, `maxRows` at most. */
+export async function trainKept({
+  source,
+  span,
+  maxRows,
+  seed,
+  threads,
+  boosting,
+  signal,
+  sums,
+  features,
+  calibration,
+  facts,
+  onRound,
+}: Pick<HorizonTraining, 'source' | 'span' | 'maxRows' | 'seed' | 'threads' | 'boosting' | 'signal'> &
+  Pick<HorizonModel, 'sums' | 'features' | 'calibration'> & {
+    facts: Omit<HorizonModel['facts'], 'rows'>
+    onRound: (progress: { ensemble: Ensemble; round: number; rounds: number }) => void
+  }): Promise<HorizonModel> {
+  const labels = sums.count.reduce((sum, count) => sum + count, 0)
+  const kept = trainingRows(source, span, { sums, stride: Math.max(1, Math.ceil(labels / maxRows)) })
   const { models } = await trainEnsembles({
     features: columnsOf(kept, features),
     change: kept.change,
-    rounds: chosen,
-    ...boosting,
-    onProgress: report('kept models'),
+    rounds: facts.rounds,
+    seed,
+    threads,
+    options: boosting ?? {},
+    onProgress: onRound,
+    signal,
   })
   return {
     horizonMinutes: source.horizonMinutes,
@@ -142,12 +175,7 @@ export async function trainHorizon(training: HorizonTraining): Promise<HorizonMo
     sums,
     ensembles: models,
     calibration,
-    facts: {
-      rows: kept.rows,
-      outOfSampleRows: outOfSample.change.length,
-      folds: blocks.length,
-      rounds: chosen,
-    },
+    facts: { ...facts, rows: kept.rows },
   }
 }
 

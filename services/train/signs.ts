@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { versionsInForce } from '../domain/model-pack.ts'
 import { trainedModelListPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
+import { readDocument } from '../platform/object-store/read-document.ts'
 import { readModelList } from '../platform/onnx/model-list.ts'
 import { listModels } from './model-catalogue.ts'
 import { TRAIN_JOB } from './run-record.ts'
@@ -87,18 +88,4 @@ async function readLastRun(objects: Store, system: string): Promise<number | nul
   if (found === null) return null
   const [, year, month, day, hour, minute, second] = found
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-}
-
-async function readDocument<Schema extends z.ZodType>(
-  objects: Store,
-  path: string,
-  schema: Schema,
-): Promise<z.infer<Schema> | null> {
-  const object = await objects.get(path)
-  if (object === null) return null
-  try {
-    return schema.parse(JSON.parse(object.bytes.toString('utf8')))
-  } catch {
-    return null
-  }
 }

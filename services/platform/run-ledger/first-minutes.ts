@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ObjectStore } from '../object-store/port.ts'
+import { readDocument } from '../object-store/read-document.ts'
 
 const text = z.string()
 const whole = z.number().int().nonnegative()
@@ -40,17 +41,11 @@ function firstMinutesPath(system: string): string {
 }
 
 /** Null when there is none, or it cannot be read. */
-export async function readFirstMinutes(
+export function readFirstMinutes(
   objects: Pick<ObjectStore, 'get'>,
   system: string,
 ): Promise<FirstMinutesRecord | null> {
-  const object = await objects.get(firstMinutesPath(system))
-  if (object === null) return null
-  try {
-    return firstMinutesSchema.safeParse(JSON.parse(object.bytes.toString('utf8'))).data ?? null
-  } catch {
-    return null
-  }
+  return readDocument(objects, firstMinutesPath(system), firstMinutesSchema)
 }
 
 export async function writeFirstMinutes(

@@ -1,4 +1,5 @@
 import type { DecodedRecord } from '../../platform/event-log/consume.ts'
+import { Silence } from '../silence.ts'
 import { BinsOfRecord, type ForecastPart } from './bins-of-record.ts'
 import type { ForecastLedger, ForecastLedgerSystem } from './ledger.ts'
 
@@ -10,8 +11,8 @@ const QUIET_BINS = 20
 
 interface SystemState {
   bins: BinsOfRecord
-  /** System → the bins that it sealed since this one's last forecast. */
-  sealedSince: Map<string, number>
+  /** Bins that others sealed since its last forecast. */
+  silent: Silence
 }
 
 /** Forecasts of record of a partition in one epoch. The same records given again change nothing. */
@@ -38,7 +39,7 @@ export class ForecastPartition {
       if (record.offset < this.#position || decoded.name !== 'Forecast') continue
       const { system } = decoded.value
       const state = this.#systems.get(system) ?? this.#add(system, null)
-      state.sealedSince.clear()
+      state.silent.heard()
       const { part, known } = state.bins.add(record.offset, decoded.value)
       if (known) repeated.set(system, (repeated.get(system) ?? 0) + 1)
       if (part === null) continue
@@ -70,11 +71,9 @@ export class ForecastPartition {
   }
 
   #sealQuiet(active: string): void {
-    for (const [system, { bins, sealedSince }] of this.#systems) {
+    for (const [system, { bins, silent }] of this.#systems) {
       if (system === active || bins.firstOpenOffset === null) continue
-      const sealed = (sealedSince.get(active) ?? 0) + 1
-      sealedSince.set(active, sealed)
-      if (sealed > QUIET_BINS) this.#seal(bins)
+      if (silent.goesOn(active) > QUIET_BINS) this.#seal(bins)
     }
   }
 
@@ -84,7 +83,7 @@ export class ForecastPartition {
   }
 
   #add(system: string, sealed: ForecastLedgerSystem['sealed']): SystemState {
-    const state = { bins: new BinsOfRecord({ system, sealed }), sealedSince: new Map() }
+    const state = { bins: new BinsOfRecord({ system, sealed }), silent: new Silence() }
     this.#systems.set(system, state)
     return state
   }

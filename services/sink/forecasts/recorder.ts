@@ -1,5 +1,4 @@
-import pLimit from 'p-limit'
-import { hasCode, isRetryable, VelocastError } from '../../platform/errors.ts'
+import { VelocastError } from '../../platform/errors.ts'
 import { consume, type DecodedBatch } from '../../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../../platform/event-log/port.ts'
 import { forecastPartPath } from '../../platform/object-store/layout.ts'
@@ -9,6 +8,7 @@ import type { Platform } from '../../platform/service.ts'
 import { GROUPS, TOPICS } from '../../platform/topics.ts'
 import type { SinkMetrics } from '../metrics.ts'
 import type { OwnedLedger } from '../owned-ledger.ts'
+import { isOfAnotherLog, judgeFailure, putPart, retried, writeAll } from '../ownership.ts'
 import type { ForecastPart } from './bins-of-record.ts'
 import { claimForecastLedger, type ForecastLedger } from './ledger.ts'
 import { ForecastPartition } from './partition.ts'
@@ -37,10 +37,6 @@ interface Owned {
   ledgerWritten: number
   failures: number
 }
-
-const WRITES = 8
-const STALE_TRIES = 20
-const FINISH_TRIES = 8
 
 /**
  * Keeps the forecasts of record: reads the forecasts topic in a group of its own and writes each bin's, those of its
@@ -101,15 +97,7 @@ export class ForecastRecorder {
   async finish(): Promise<void> {
     for (const owned of this.#owned.values()) {
       owned.state.sealAll()
-      for (let tries = 1; ; tries += 1) {
-        try {
-          await this.#flush(owned, { signal: null, force: true })
-          break
-        } catch (error) {
-          if (!isRetryable(error) || tries === FINISH_TRIES) throw error
-          await this.#options.platform.clock.sleep(250 * 2 ** tries)
-        }
-      }
+      await retried(() => this.#flush(owned, { signal: null, force: true }), this.#options.platform.clock)
     }
   }
 
@@ -141,8 +129,7 @@ export class ForecastRecorder {
     for (const { topic, partition, committed } of partitions) {
       const file = await claimForecastLedger(objects, partition)
       const { ledger } = file
-      const fresh =
-        ledger.position > 0 && (committed === null || ledger.position > (ends.get(partition) ?? 0))
+      const fresh = isOfAnotherLog(ledger, { committed, end: ends.get(partition) })
       const state = new ForecastPartition({ ledger, fresh })
       const now = clock.now()
       this.#owned.set(partition, { epoch, partition, state, file, ledgerWritten: now, failures: 0 })
@@ -179,14 +166,9 @@ export class ForecastRecorder {
   ): Promise<void> {
     const { platform, ledgerIntervalMs, fault } = this.#options
     const { state, partition, file, epoch } = owned
-    const limit = pLimit(WRITES)
-    const writes = state.due.map((part) =>
-      limit(async () => {
-        if (!signal?.aborted) await this.#write(part, owned)
-      }),
-    )
-    const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await writeAll(state.due, async (part) => {
+      if (!signal?.aborted) await this.#write(part, owned)
+    })
     if (signal?.aborted) return
     if (!force && platform.clock.now() - owned.ledgerWritten < ledgerIntervalMs) return
     const progress = state.progress()
@@ -212,15 +194,7 @@ export class ForecastRecorder {
   #judge(error: unknown, owned: Owned): unknown {
     owned.failures += 1
     this.#options.metrics.failures.inc({ code: error instanceof VelocastError ? error.code : 'internal' })
-    if (!hasCode(error, 'store_precondition_failed')) return error
-    const { partition, epoch } = owned
-    return new VelocastError({
-      code: 'log_stale_epoch',
-      message: `partition's forecasts were claimed by another sink, this one waits for its new assignment: ${partition}`,
-      retryable: owned.failures < STALE_TRIES,
-      cause: error,
-      data: { partition, epoch },
-    })
+    return judgeFailure(error, { ...owned, what: "partition's forecasts were" })
   }
 }
 
@@ -236,10 +210,5 @@ async function writeForecastPart({
 }): Promise<void> {
   const { content, bytes } = await encodePart({ kind: 'forecasts', rows }, { partition })
   const path = forecastPartPath({ system, bin, content })
-  const contentType = 'application/vnd.apache.parquet'
-  try {
-    await objects.put(path, bytes, { ifGeneration: 'absent', contentType })
-  } catch (error) {
-    if (!hasCode(error, 'store_precondition_failed')) throw error
-  }
+  await putPart(objects, path, bytes)
 }
