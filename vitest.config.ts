@@ -4,14 +4,14 @@ const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts']
 /** Promises under kills, storms and outages. */
 const INTEGRITY = ['test/integrity/**/*.integrity.test.ts']
 /** Those that every `npm test` asks for, in their short form: the others take too long for its 15 minutes. */
-const QUICK_INTEGRITY = ['poison', 'time', 'shared-partition', 'kills-apart'].map(
+const QUICK_INTEGRITY = ['poison', 'time', 'shared-partition'].map(
   (name) => `test/integrity/${name}.integrity.test.ts`,
 )
 /** Whole pipelines and trainings in one process: no servers, but tens of seconds. */
 const WHOLE = [
   'test/train/training-run.test.ts',
   'test/served/**/*.test.ts',
-  'test/ingest/replay/recorded.test.ts',
+  'test/ingest/replay/{recorded,quirks}.test.ts',
   'test/forecast/served-features.test.ts',
   'test/forecast/trained-town.test.ts',
   'test/sink/compaction.test.ts',

@@ -17,7 +17,7 @@ test('a path that is taken stays below monitoring', () => {
         expect(error).toMatchObject({ code: 'request_invalid' })
         return
       }
-      expect(new URL(path, 'file:///root/').pathname.startsWith('/root/c/monitoring/')).toBe(true)
+      expect(new URL(path, 'file:///store/').pathname.startsWith('/store/c/monitoring/')).toBe(true)
       expect(path.endsWith('.json')).toBe(true)
       expect(path).not.toMatch(/\.\.|\\|\/\/|%/)
     }),

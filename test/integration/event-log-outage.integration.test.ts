@@ -4,6 +4,7 @@ import { systemClock } from '../../services/platform/clock.ts'
 import { openKafkaLog } from '../../services/platform/event-log/kafka.ts'
 import type { EventLog } from '../../services/platform/event-log/port.ts'
 import { type KafkaServer, startKafka } from '../stack/kafka.ts'
+import { kafkaClient } from '../stack/kafka-client.ts'
 import { UnavailableError } from '../stack/unavailable.ts'
 
 const PATIENCE = { timeout: 60_000, interval: 100 }
@@ -88,5 +89,63 @@ describe('a broker that stops and comes back', () => {
     expect(failures).toEqual([])
     expect(epochs).toEqual([...epochs].sort((a, b) => a - b))
     await subscription.close()
+  })
+
+  test('finds no member that was told to leave meanwhile', async (context) => {
+    if (server === null) return context.skip('no Kafka could be started here')
+    const [topic, group] = ['left', 'left-group']
+    let leave: () => void = () => {}
+    const told = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    let closing: Promise<void> | null = null
+    const leaving = openKafkaLog({
+      brokers: server.brokers,
+      clientId: 'velocast-leaving',
+      sessionTimeoutMs: 6_000,
+      replication: 1,
+      clock: systemClock,
+      // At the very moment at which the consumer says that it will join again.
+      logger: pino(
+        { level: 'warn' },
+        {
+          write(line: string) {
+            if (!line.includes('lost its group')) return
+            closing ??= subscription.close()
+            leave()
+          },
+        },
+      ),
+    })
+    await leaving.ensureTopics([
+      { name: topic, partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_048_576 },
+    ])
+    let assigned = 0
+    const subscription = await leaving.subscribe({
+      group,
+      topics: [topic],
+      async assigned() {
+        assigned += 1
+        return undefined
+      },
+      async batch() {},
+    })
+    await vi.waitFor(() => expect(assigned).toBe(1), PATIENCE)
+    await server.kill()
+    await told
+    await server.restart()
+    await closing
+    const admin = kafkaClient(server.brokers).admin()
+    await admin.connect()
+    const members: number[] = []
+    for (let look = 0; look < 20; look++) {
+      const { groups } = await admin.describeGroups([group])
+      members.push(groups[0]!.members.length)
+      await systemClock.sleep(500)
+    }
+    await admin.disconnect()
+    await leaving.close()
+    expect(assigned).toBe(1)
+    expect(members.slice(-4)).toEqual([0, 0, 0, 0])
   })
 })

@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import yauzl from 'yauzl'
@@ -35,12 +35,9 @@ export function baywheels(data: string): Recording {
   }
 }
 
-/** Docomo: a zip an hour, a member a poll, its name the fetch time in Tokyo. `part`: only its last hours, copied to `directory`. */
-export async function docomo(data: string, part?: { hours: number; directory: string }): Promise<Recording> {
-  const all = join(data, 'docomo-tokyo', 'raw_zips')
-  const from = part?.directory ?? all
-  for (const name of part === undefined ? [] : names(all).slice(-part.hours))
-    copyFileSync(join(all, name), join(from, name))
+/** Docomo: a zip an hour, a member a poll, its name the fetch time in Tokyo. */
+export async function docomo(data: string): Promise<Recording> {
+  const from = join(data, 'docomo-tokyo', 'raw_zips')
   const information = join(data, 'docomo-tokyo', 'station_information.json')
   const polls: RecordedPoll[] = []
   for (const name of names(from)) polls.push(...(await members(join(from, name))))
