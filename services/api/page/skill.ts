@@ -72,10 +72,15 @@ function trainedWords({ report, simulated }: { report: ModelReport; simulated: b
   if (trained === null) return ''
   const { from_utc, until_utc, stations } = trained
   const days = Math.round((until_utc - from_utc) / 86_400_000)
-  const city = first !== null && first.version === version ? ` of ${count(first.city_stations)}` : ''
+  const city = first !== null && learnedBy(first, version) ? ` of ${count(first.city_stations)}` : ''
   const span = `${day(from_utc)} to ${day(until_utc - 1)}`
   const words = `Trained on ${count(stations)}${city} stations, ${days} ${simulated ? 'simulated ' : ''}days, ${span}.`
   return simulated ? `${words} Simulated: these figures say nothing about a real city.` : words
+}
+
+/** Whether a version came of the first minutes: it is in force a moment before their record names it. */
+function learnedBy(first: NonNullable<ModelReport['first_minutes']>, version: string | null): boolean {
+  return first.state === 'training' || first.version === version
 }
 
 function lineOf({

@@ -80,6 +80,13 @@ describe('model against persistence', () => {
     )
   })
 
+  test('says what it was trained on in the moment between the promotion and its record, too', () => {
+    const training = { ...report.first_minutes!, state: 'training' as const, version: null }
+    expect(about({ first_minutes: training })?.trained).toContain('Trained on 100 of 1,500 stations')
+    const refused = { ...training, state: 'refused' as const }
+    expect(about({ first_minutes: refused })?.trained).toContain('Trained on 100 stations')
+  })
+
   test('says that a model serves only once its forecasts are there', () => {
     expect(about({})?.status).toBe('Model 1.0.0 serves from 12:35 Paris')
     expect(about({}, { served: ['trees@1.0.0'] })?.status).toBe('Model 1.0.0 serves since 12:35 Paris')
