@@ -2,6 +2,7 @@ import { createApiService } from '../api/service.ts'
 import { createForecastService } from '../forecast/service.ts'
 import type { ReplaySummary } from '../ingest/replay/progress.ts'
 import { createMonitorService } from '../monitor/service.ts'
+import { aborted } from '../platform/aborted.ts'
 import type { Platform, Service } from '../platform/service.ts'
 import { createSinkService } from '../sink/service.ts'
 import { createTrainService } from '../train/service.ts'
@@ -66,7 +67,7 @@ export async function allInOne({
   const until = async (signal: AbortSignal): Promise<void> => {
     started?.(api.url)
     summary = await exhausted
-    if (!untilExhausted || signal.aborted) return endOf(signal)
+    if (!untilExhausted || signal.aborted) return aborted(signal)
     const readers = [windows, forecast, sink, monitor]
     await everythingHandled({ services: readers, clock: platform.clock, signal })
     for (const service of readers) if (!signal.aborted) await service.finish()
@@ -79,9 +80,4 @@ export async function allInOne({
     close,
   })
   return summary
-}
-
-function endOf(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { aborted } from '../platform/aborted.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Service } from '../platform/service.ts'
 
@@ -99,11 +100,6 @@ export async function runServices({
       exit(1)
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /**

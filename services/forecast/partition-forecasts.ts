@@ -3,6 +3,7 @@ import { hasCode } from '../platform/errors.ts'
 import type { DecodedBatch } from '../platform/event-log/consume.ts'
 import type { LookUp } from '../platform/look-up-store/port.ts'
 import type { ModelRegistry } from '../platform/onnx/model-registry.ts'
+import { PacedCommit } from '../platform/paced-commit.ts'
 import type { Platform } from '../platform/service.ts'
 import { TOPICS } from '../platform/topics.ts'
 import { type ComputedUpdate, computeUpdate } from './compute.ts'
@@ -13,36 +14,49 @@ import type { ServingFiles } from './serving-files.ts'
 /** Steps of the commit protocol, as a fault hook sees them. */
 export type ForecastStep = 'computed' | 'published' | 'looked_up' | 'served' | 'committed'
 
-/** What look-ups and serving files still have to say of a system: its newest update, the newest row of each station. */
+/** What look-ups still have to say of a system: its newest update, the newest row of each station. */
 interface Due {
   newest: ComputedUpdate
   rows: Map<string, LookUp>
 }
 
 export interface PartitionForecastsOptions {
-  platform: Pick<Platform, 'config' | 'windows' | 'lookUps' | 'log' | 'codec' | 'logger'>
+  platform: Pick<Platform, 'config' | 'windows' | 'lookUps' | 'log' | 'codec' | 'logger' | 'clock'>
   metrics: ForecastMetrics
   models: ModelRegistry
   serving: ServingFiles
+  /** Least time between two writes of a serving file and the commit after it, ms. */
+  serveIntervalMs: number
   commit(offset: number): Promise<void>
   fault(step: ForecastStep): Promise<void>
 }
 
 /**
  * The forecasts of one partition in one epoch; see `createForecastService` for the protocol. A batch that failed may be
- * given again: updates whose forecasts were published are not computed twice. Holds the due rows of the batch's systems.
+ * given again: updates whose forecasts were published are not computed twice. Holds the due rows of the batch's systems
+ * and the newest update of each system whose serving files wait.
  */
 export class PartitionForecasts {
   readonly #options: PartitionForecastsOptions
   readonly #due = new Map<string, Due>()
+  readonly #toServe = new Map<string, ComputedUpdate>()
+  readonly #paced: PacedCommit
   #publishedThrough = 0
+  /** Everything below it is published and looked up. */
+  #handled = 0
 
   constructor(options: PartitionForecastsOptions) {
     this.#options = options
+    const { clock, logger } = options.platform
+    this.#paced = new PacedCommit({
+      clock,
+      intervalMs: options.serveIntervalMs,
+      commit: () => this.#commit(),
+      failed: (error) => logger.warn({ err: error }, 'forecast: serving files not written, tried again'),
+    })
   }
 
   async handle(batch: DecodedBatch): Promise<void> {
-    const { fault } = this.#options
     for (const { record, decoded } of batch.records) {
       if (batch.signal.aborted) return
       if (decoded.name !== 'WindowUpdate' || record.offset < this.#publishedThrough) continue
@@ -52,12 +66,34 @@ export class PartitionForecasts {
     for (const [system, due] of this.#due) {
       if (batch.signal.aborted) return
       await this.#lookUp(due)
-      await fault('looked_up')
-      await this.#serve(due.newest)
-      await fault('served')
+      await this.#options.fault('looked_up')
+      this.#toServe.set(system, due.newest)
       this.#due.delete(system)
     }
-    await this.#options.commit(batch.nextOffset)
+    this.#handled = batch.nextOffset
+    await this.#paced.due()
+  }
+
+  /** Serves and commits what is handled, and from here on with every batch. */
+  drain(): Promise<void> {
+    return this.#paced.drain()
+  }
+
+  /** The epoch is over: nothing is written or committed any more. */
+  close(): Promise<void> {
+    return this.#paced.close()
+  }
+
+  /** Steps 4 and 5 of all that was handled when it begins. */
+  async #commit(): Promise<void> {
+    const { fault, commit } = this.#options
+    const handled = this.#handled
+    for (const [system, newest] of this.#toServe) {
+      await this.#serve(newest)
+      await fault('served')
+      if (this.#toServe.get(system) === newest) this.#toServe.delete(system)
+    }
+    await commit(handled)
     await fault('committed')
   }
 

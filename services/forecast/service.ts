@@ -1,9 +1,11 @@
+import { aborted } from '../platform/aborted.ts'
 import { ConsumerProgress, closeWithin } from '../platform/consumer-progress.ts'
 import { hasCode } from '../platform/errors.ts'
 import { consume } from '../platform/event-log/consume.ts'
 import type { Subscription, TopicPartition } from '../platform/event-log/port.ts'
 import { installPersistencePack } from '../platform/onnx/install.ts'
 import { openModelRegistry } from '../platform/onnx/model-registry.ts'
+import { retried } from '../platform/retried.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
 import { createForecastMetrics } from './metrics.ts'
@@ -13,7 +15,15 @@ import { ServingFiles } from './serving-files.ts'
 /** Updates of a batch: with 1,500 stations, 4 MB and some 32 × 10 ms of work. */
 const UPDATES_A_BATCH = 32
 
+/**
+ * Serving files of 1,500 stations are a megabyte: a replay that gives ten updates a second need not write each. Less
+ * than the bins by which a replay may be ahead of the forecasts' commit.
+ */
+const SERVE_INTERVAL_MS = 250
+
 export interface ForecastOptions {
+  /** Least time between two writes of a serving file and the commit after it, ms. Default 250. */
+  serveIntervalMs?: number
   /** Called between every two steps of the commit protocol; what it throws ends the batch there. */
   fault?: (step: ForecastStep) => Promise<void> | void
 }
@@ -27,6 +37,8 @@ export interface ForecastOptions {
  * 3. After the last update: for each system, look-ups of its newest one; an older never replaces a newer. `looked_up`
  * 4. `serving/forecast/h{H}/latest.json` of each horizon, by generation, under the same rule. `served`
  * 5. The position after the batch is committed. `committed`
+ * Steps 4 and 5 are taken once an interval (`serveIntervalMs`) for all that was handled by then: the newest update of
+ * each system is served. A live feed has one a minute, so that nothing waits.
  *
  * A stop after 1, 2, 3 or 4 gives the batch again: forecasts are then published a second time, with the same content
  * (readers know them by system, station and poll), look-ups and files end the same.
@@ -59,9 +71,18 @@ export function createForecastService(platform: Platform, options: ForecastOptio
       metrics,
       models,
       serving,
+      serveIntervalMs: options.serveIntervalMs ?? SERVE_INTERVAL_MS,
       commit: async (offset) => (await subscribing!).commit(epoch, [{ ...at, offset }]),
       fault: async (step) => options.fault?.(step),
     })
+
+  const closePartitions = async (): Promise<void> => {
+    await Promise.all([...partitions.values()].map((partition) => partition.close()))
+    partitions.clear()
+  }
+  const commitAll = async (): Promise<void> => {
+    for (const partition of partitions.values()) await partition.drain()
+  }
 
   const subscribe = (): Promise<Subscription> =>
     consume({
@@ -71,7 +92,7 @@ export function createForecastService(platform: Platform, options: ForecastOptio
       topics: [TOPICS.windowUpdates],
       maxBatchRecords: UPDATES_A_BATCH,
       async assigned(assignment) {
-        partitions.clear()
+        await closePartitions()
         metrics.newest.reset()
         progress.assigned(assignment)
         for (const at of assignment.partitions) {
@@ -113,11 +134,17 @@ export function createForecastService(platform: Platform, options: ForecastOptio
       if (subscribing === undefined || failure !== null) return false
       return progress.caughtUp(await subscribing)
     },
-    async finish() {
-      // Forecasts wait for no bin's end.
+    // Forecasts wait for no bin's end.
+    finish: () => retried(commitAll, clock),
+    async drain(signal) {
+      const committed = commitAll().catch((error: unknown) => {
+        logger.warn({ err: error }, 'forecast: what was not committed is forecast again by the next owner')
+      })
+      await Promise.race([committed, aborted(signal)])
+      await closeWithin(subscribing, signal)
     },
-    drain: (signal) => closeWithin(subscribing, signal),
     async close() {
+      await closePartitions()
       await subscribing?.then(
         (subscription) => subscription.close(),
         () => {},

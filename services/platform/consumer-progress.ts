@@ -1,3 +1,4 @@
+import { aborted } from './aborted.ts'
 import type { Assignment, EventLog, Position, Subscription, TopicPartition } from './event-log/port.ts'
 
 /**
@@ -50,9 +51,5 @@ export async function closeWithin(
   signal: AbortSignal,
 ): Promise<void> {
   const closing = subscribing?.then((subscription) => subscription.close())
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await Promise.race([closing, aborted])
+  await Promise.race([closing, aborted(signal)])
 }

@@ -1,13 +1,11 @@
 import pLimit from 'p-limit'
-import type { Clock } from '../platform/clock.ts'
-import { hasCode, isRetryable, VelocastError } from '../platform/errors.ts'
+import { hasCode, VelocastError } from '../platform/errors.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 
 /** Parts written at once: they are independent, and a bucket answers in tens of milliseconds. */
 const WRITES = 8
 /** A stale owner is told by its log within a session timeout; past so many tries nobody will. */
 const STALE_TRIES = 20
-const FINISH_TRIES = 8
 
 /**
  * True when the log is not the one that the ledger was written for, as after a topic was made anew: it has no commit, or
@@ -38,18 +36,6 @@ export async function putPart(objects: ObjectStore, path: string, bytes: Uint8Ar
     await objects.put(path, bytes, { ifGeneration: 'absent', contentType })
   } catch (error) {
     if (!hasCode(error, 'store_precondition_failed')) throw error
-  }
-}
-
-/** Does the work again while it fails with what a retry may mend: at the end of an input nobody else does. */
-export async function retried(work: () => Promise<void>, clock: Pick<Clock, 'sleep'>): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isRetryable(error) || tries === FINISH_TRIES) throw error
-      await clock.sleep(250 * 2 ** tries)
-    }
   }
 }
 

@@ -1,7 +1,10 @@
+import { aborted } from '../platform/aborted.ts'
 import { hasCode, VelocastError } from '../platform/errors.ts'
 import { consume, type DecodedBatch } from '../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../platform/event-log/port.ts'
+import { PacedCommit } from '../platform/paced-commit.ts'
 import { removeLeftDatabases } from '../platform/parquet/left-databases.ts'
+import { retried } from '../platform/retried.ts'
 import { type Schedule, startSchedule } from '../platform/schedule/schedule.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
@@ -10,15 +13,12 @@ import { ForecastRecorder, type RecorderStep } from './forecasts/recorder.ts'
 import { claimSinkLedger, type SinkLedger } from './ledger.ts'
 import { createSinkMetrics } from './metrics.ts'
 import type { OwnedLedger } from './owned-ledger.ts'
-import { isOfAnotherLog, judgeFailure, retried, writeAll } from './ownership.ts'
+import { isOfAnotherLog, judgeFailure, writeAll } from './ownership.ts'
 import { Partition, resumeOffset } from './partition.ts'
 import { writePart } from './write-part.ts'
 
 export interface SinkOptions {
-  /**
-   * Least time between two writes of a partition's ledger while the log has more to read, ms: a bucket takes one
-   * write of an object a second. Default 1,000.
-   */
+  /** Least time between two writes of a partition's ledger, ms: a bucket takes one write of an object a second. Default 1,000. */
   ledgerIntervalMs?: number
   /** Called with each step's name after it, for tests that stop there. */
   fault?: (step: SinkStep) => Promise<void> | void
@@ -40,11 +40,10 @@ interface Owned {
   partition: number
   state: Partition
   file: OwnedLedger<SinkLedger>
-  ledgerWritten: number
+  /** Steps 4 and 5, paced. */
+  commit: PacedCommit
   /** Failures of its batches in a row. */
   failures: number
-  /** Ends when the running flush does: they take turns. */
-  turn: Promise<void>
 }
 
 /** Longest wait of `finish` for a compaction that another process holds: a killed holder's lease is over by then. */
@@ -67,6 +66,7 @@ const LEDGER_INTERVAL_MS = 1_000
  * 4. `ledger_written`: the ledger says what is durable, over the generation of this owner. A refusal means that
  *    another owner has claimed the partition: nothing is committed, and the epoch ends.
  * 5. `committed`: the group's offset moves to the lowest that is not durable.
+ * Steps 4 and 5 are taken once an interval (`ledgerIntervalMs`) for all that is durable by then, the last by themselves.
  * A stop anywhere repeats work from the ledger's offsets: the same rows make the same names, and rows that are written
  * twice are one row after compaction.
  *
@@ -154,7 +154,8 @@ class SinkService implements Service {
     for (const owned of this.#owned.values()) {
       await retried(async () => {
         owned.state.sealAll()
-        await this.#flush(owned, { signal: null, force: true })
+        await this.#writeParts(owned, null)
+        await owned.commit.now()
       }, this.#platform.clock)
     }
     await this.#compact({ dueMs: 0, waitMs: FINISH_WAIT_MS })
@@ -166,9 +167,14 @@ class SinkService implements Service {
       await this.#schedule?.stop()
       await this.#recorder.drain(signal)
       for (const owned of this.#owned.values()) {
-        await this.#flush(owned, { signal, force: true }).catch((error) => {
-          this.#platform.logger.warn({ err: error }, 'what was not committed is read again by the next owner')
-        })
+        await this.#writeParts(owned, signal)
+          .then(() => owned.commit.drain())
+          .catch((error) => {
+            this.#platform.logger.warn(
+              { err: error },
+              'what was not committed is read again by the next owner',
+            )
+          })
       }
     })()
     await Promise.race([work, aborted(signal)])
@@ -177,6 +183,7 @@ class SinkService implements Service {
   async close(): Promise<void> {
     await this.#schedule?.stop()
     await this.#recorder.close()
+    await this.#closeCommits()
     if (!this.#started) return
     await (await this.#subscription.promise).close()
   }
@@ -201,6 +208,7 @@ class SinkService implements Service {
   }
 
   async #assigned({ epoch, partitions }: Assignment): Promise<Position[]> {
+    await this.#closeCommits()
     this.#owned.clear()
     this.#metrics.openBins.reset()
     this.#metrics.unreadableParts.reset()
@@ -221,15 +229,14 @@ class SinkService implements Service {
         )
       }
       const state = new Partition({ ledger, fresh })
-      this.#owned.set(partition, {
-        epoch,
-        partition,
-        state,
-        file,
-        ledgerWritten: clock.now(),
-        failures: 0,
-        turn: Promise.resolve(),
+      const owned: Omit<Owned, 'commit'> = { epoch, partition, state, file, failures: 0 }
+      const commit = new PacedCommit({
+        clock,
+        intervalMs: this.#options.ledgerIntervalMs ?? LEDGER_INTERVAL_MS,
+        commit: () => this.#commit(owned),
+        failed: (error) => void this.#judge(error, owned),
       })
+      this.#owned.set(partition, Object.assign(owned, { commit }))
       if (!fresh && ledger.position > 0) positions.push({ topic, partition, offset: resumeOffset(ledger) })
       else if (fresh && committed !== null) positions.push({ topic, partition, offset: 0 })
     }
@@ -247,8 +254,9 @@ class SinkService implements Service {
       for (const [system, rows] of lateRows) this.#metrics.lateRows.inc({ system }, rows)
       this.#metrics.openBins.set({ partition: String(batch.partition) }, owned.state.openBins)
       await this.#step('taken')
-      const { signal } = batch
-      await this.#flush(owned, { signal, force: batch.nextOffset >= batch.end })
+      await this.#writeParts(owned, batch.signal)
+      if (batch.signal.aborted) return
+      await owned.commit.due()
       owned.failures = 0
     } catch (error) {
       if (batch.signal.aborted) {
@@ -261,13 +269,9 @@ class SinkService implements Service {
     }
   }
 
-  /** Steps 3 to 5. Without `force` the ledger waits for its interval; what is durable stays so. */
-  async #flush(
-    owned: Owned,
-    { signal, force }: { signal: AbortSignal | null; force: boolean },
-  ): Promise<void> {
-    const { state, partition, file, epoch } = owned
-    const { objects, clock } = this.#platform
+  /** Step 3; less of it when the signal aborts. */
+  async #writeParts({ state, partition }: Owned, signal: AbortSignal | null): Promise<void> {
+    const { objects } = this.#platform
     await writeAll(state.due, async (part) => {
       if (signal?.aborted) return
       await writePart({ objects, part, partition })
@@ -277,21 +281,24 @@ class SinkService implements Service {
       this.#metrics.rows.inc(labels, part.kind === 'bronze' ? part.rows.length : part.polls.length)
       await this.#step('part_written')
     })
-    if (signal?.aborted) return
-    await this.#step('parts_written')
+    if (!signal?.aborted) await this.#step('parts_written')
+  }
 
+  /** Steps 4 and 5. */
+  async #commit({ state, partition, file, epoch }: Omit<Owned, 'commit'>): Promise<void> {
     const progress = state.progress()
-    const interval = this.#options.ledgerIntervalMs ?? LEDGER_INTERVAL_MS
-    if (!force && clock.now() - owned.ledgerWritten < interval) return
     const moved = JSON.stringify(progress.systems) !== JSON.stringify(file.ledger.systems)
     if (!moved && progress.position === file.ledger.position) return
     await file.write(progress)
-    owned.ledgerWritten = clock.now()
     await this.#step('ledger_written')
 
     const subscription = await this.#subscription.promise
     await subscription.commit(epoch, [{ topic: TOPICS.status, partition, offset: resumeOffset(progress) }])
     await this.#step('committed')
+  }
+
+  async #closeCommits(): Promise<void> {
+    await Promise.all([...this.#owned.values()].map(({ commit }) => commit.close()))
   }
 
   /** Of a batch whose epoch is over nothing is left to do; that a write of it came too late is worth a line. */
@@ -303,7 +310,7 @@ class SinkService implements Service {
   }
 
   /** What the log is told of a failed batch: try again, unless no retry can mend it. */
-  #judge(error: unknown, owned: Owned): unknown {
+  #judge(error: unknown, owned: Omit<Owned, 'commit'>): unknown {
     owned.failures += 1
     this.#lastError = error instanceof Error ? error.message : String(error)
     const code = error instanceof VelocastError ? error.code : 'internal'
@@ -351,11 +358,4 @@ class SinkService implements Service {
   async #step(step: SinkStep): Promise<void> {
     await this.#options.fault?.(step)
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -61,7 +61,11 @@ function faultOf(service: ServiceName): (step: string) => Promise<void> {
 
 const READERS: Record<ReaderName, () => Service> = {
   windows: () => createWindowsService(platform, { fault: faultOf('windows') }),
-  forecast: () => createForecastService(platform, { fault: faultOf('forecast') }),
+  forecast: () =>
+    createForecastService(platform, {
+      fault: faultOf('forecast'),
+      serveIntervalMs: plan.ledgerIntervalMs ?? 0,
+    }),
   sink: () =>
     createSinkService(platform, { fault: faultOf('sink'), ledgerIntervalMs: plan.ledgerIntervalMs ?? 0 }),
   monitor: () => createMonitorService(platform, { fault: faultOf('monitor'), artefactIntervalMs: 0 }),

@@ -3,12 +3,14 @@ import { consume, type DecodedBatch } from '../../platform/event-log/consume.ts'
 import type { Assignment, Position, Subscription } from '../../platform/event-log/port.ts'
 import { forecastPartPath } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
+import { PacedCommit } from '../../platform/paced-commit.ts'
 import { encodePart } from '../../platform/parquet/part-encoder.ts'
+import { retried } from '../../platform/retried.ts'
 import type { Platform } from '../../platform/service.ts'
 import { GROUPS, TOPICS } from '../../platform/topics.ts'
 import type { SinkMetrics } from '../metrics.ts'
 import type { OwnedLedger } from '../owned-ledger.ts'
-import { isOfAnotherLog, judgeFailure, putPart, retried, writeAll } from '../ownership.ts'
+import { isOfAnotherLog, judgeFailure, putPart, writeAll } from '../ownership.ts'
 import type { ForecastPart } from './bins-of-record.ts'
 import { claimForecastLedger, type ForecastLedger } from './ledger.ts'
 import { ForecastPartition } from './partition.ts'
@@ -34,7 +36,8 @@ interface Owned {
   partition: number
   state: ForecastPartition
   file: OwnedLedger<ForecastLedger>
-  ledgerWritten: number
+  /** Steps 4 and 5, paced. */
+  commit: PacedCommit
   failures: number
 }
 
@@ -49,6 +52,7 @@ interface Owned {
  * 3. `forecast_part_written`: each sealed part is created if absent, under a name that follows from its rows.
  * 4. `forecast_ledger_written`: over the generation of this owner. A refusal means another owner: the epoch ends.
  * 5. `forecasts_committed`: the group's offset moves to `next_offset`, the first record of the oldest open bin's last poll.
+ * Steps 4 and 5 are taken once an interval (`ledgerIntervalMs`), the last by themselves.
  * A stop anywhere reads again from there, and the same forecasts make the same names.
  *
  * Memory, a system: the forecasts of one poll, and the sealed parts of one batch.
@@ -97,20 +101,26 @@ export class ForecastRecorder {
   async finish(): Promise<void> {
     for (const owned of this.#owned.values()) {
       owned.state.sealAll()
-      await retried(() => this.#flush(owned, { signal: null, force: true }), this.#options.platform.clock)
+      await retried(async () => {
+        await this.#writeParts(owned, null)
+        await owned.commit.now()
+      }, this.#options.platform.clock)
     }
   }
 
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true
     for (const owned of this.#owned.values()) {
-      await this.#flush(owned, { signal, force: true }).catch((error) => {
-        this.#options.platform.logger.warn({ err: error }, 'forecasts are read again by the next owner')
-      })
+      await this.#writeParts(owned, signal)
+        .then(() => owned.commit.drain())
+        .catch((error) => {
+          this.#options.platform.logger.warn({ err: error }, 'forecasts are read again by the next owner')
+        })
     }
   }
 
   async close(): Promise<void> {
+    await this.#closeCommits()
     if (this.#started) await (await this.#subscription.promise).close()
   }
 
@@ -120,6 +130,7 @@ export class ForecastRecorder {
   }
 
   async #assigned({ epoch, partitions }: Assignment): Promise<Position[]> {
+    await this.#closeCommits()
     this.#owned.clear()
     this.#assignedOnce = false
     const { log, objects, clock } = this.#options.platform
@@ -131,8 +142,14 @@ export class ForecastRecorder {
       const { ledger } = file
       const fresh = isOfAnotherLog(ledger, { committed, end: ends.get(partition) })
       const state = new ForecastPartition({ ledger, fresh })
-      const now = clock.now()
-      this.#owned.set(partition, { epoch, partition, state, file, ledgerWritten: now, failures: 0 })
+      const owned: Omit<Owned, 'commit'> = { epoch, partition, state, file, failures: 0 }
+      const commit = new PacedCommit({
+        clock,
+        intervalMs: this.#options.ledgerIntervalMs,
+        commit: () => this.#commit(owned),
+        failed: (error) => void this.#judge(error, owned),
+      })
+      this.#owned.set(partition, Object.assign(owned, { commit }))
       if (ledger.position > 0) positions.push({ topic, partition, offset: fresh ? 0 : ledger.next_offset })
     }
     await this.#options.fault('forecasts_claimed')
@@ -149,7 +166,9 @@ export class ForecastRecorder {
       for (const [system, rows] of owned.state.take(batch.records, batch.nextOffset))
         metrics.repeatedForecasts.inc({ system }, rows)
       await fault('forecasts_taken')
-      await this.#flush(owned, { signal: batch.signal, force: batch.nextOffset >= batch.end })
+      await this.#writeParts(owned, batch.signal)
+      if (batch.signal.aborted) return
+      await owned.commit.due()
       owned.failures = 0
     } catch (error) {
       if (batch.signal.aborted) return
@@ -159,27 +178,29 @@ export class ForecastRecorder {
     }
   }
 
-  /** Steps 3 to 5. Without `force` the ledger waits for its interval; what is durable stays so. */
-  async #flush(
-    owned: Owned,
-    { signal, force }: { signal: AbortSignal | null; force: boolean },
-  ): Promise<void> {
-    const { platform, ledgerIntervalMs, fault } = this.#options
-    const { state, partition, file, epoch } = owned
-    await writeAll(state.due, async (part) => {
+  /** Step 3; less of it when the signal aborts. */
+  async #writeParts(owned: Owned, signal: AbortSignal | null): Promise<void> {
+    await writeAll(owned.state.due, async (part) => {
       if (!signal?.aborted) await this.#write(part, owned)
     })
-    if (signal?.aborted) return
-    if (!force && platform.clock.now() - owned.ledgerWritten < ledgerIntervalMs) return
+  }
+
+  /** Steps 4 and 5. What is sealed and not yet durable is committed with the batch that sealed it. */
+  async #commit({ state, partition, file, epoch }: Omit<Owned, 'commit'>): Promise<void> {
+    if (state.due.length > 0) return
     const progress = state.progress()
     const { position, next_offset } = file.ledger
     if (progress.position === position && progress.next_offset === next_offset) return
     await file.write(progress)
-    owned.ledgerWritten = platform.clock.now()
+    const { fault } = this.#options
     await fault('forecast_ledger_written')
     const subscription = await this.#subscription.promise
     await subscription.commit(epoch, [{ topic: TOPICS.forecasts, partition, offset: progress.next_offset }])
     await fault('forecasts_committed')
+  }
+
+  async #closeCommits(): Promise<void> {
+    await Promise.all([...this.#owned.values()].map(({ commit }) => commit.close()))
   }
 
   async #write(part: ForecastPart, { state, partition }: Owned): Promise<void> {
@@ -191,7 +212,7 @@ export class ForecastRecorder {
     await fault('forecast_part_written')
   }
 
-  #judge(error: unknown, owned: Owned): unknown {
+  #judge(error: unknown, owned: Omit<Owned, 'commit'>): unknown {
     owned.failures += 1
     this.#options.metrics.failures.inc({ code: error instanceof VelocastError ? error.code : 'internal' })
     return judgeFailure(error, { ...owned, what: "partition's forecasts were" })
