@@ -19,10 +19,10 @@ const UPDATES_A_BATCH = 32
  * Serving files of 1,500 stations are a megabyte: a replay that gives ten updates a second need not write each. Less
  * than the bins by which a replay may be ahead of the forecasts' commit.
  */
-const SERVE_INTERVAL_MS = 250
+const SERVE_INTERVAL_MS = 100
 
 export interface ForecastOptions {
-  /** Least time between two writes of a serving file and the commit after it, ms. Default 250. */
+  /** Least time between two writes of a serving file and the commit after it, ms. Default 100. */
   serveIntervalMs?: number
   /** Called between every two steps of the commit protocol; what it throws ends the batch there. */
   fault?: (step: ForecastStep) => Promise<void> | void

@@ -6,9 +6,26 @@ export interface TargetEnd extends LabelEnd {
   docks: number | null
 }
 
+/** What scores read of a served forecast. */
+export const SCORED_FIELDS = [
+  'horizon_min',
+  'target_utc',
+  'predicted_utc',
+  'stale',
+  'bikes',
+  'bikes_mean',
+  'bikes_median',
+  'bikes_q10',
+  'bikes_q90',
+  'p_bike',
+  'p_dock',
+  'model_version',
+] as const satisfies readonly (keyof ServedForecast)[]
+export type ForecastToScore = Pick<ServedForecast, (typeof SCORED_FIELDS)[number]>
+
 /** A served forecast and what came true: `bikes` and `docks` are those at exactly T + h. */
 export interface ScoredForecast {
-  forecast: ServedForecast
+  forecast: ForecastToScore
   bikes: number
   docks: number | null
 }
@@ -22,7 +39,7 @@ export function scoreForecast({
   inServiceAtSource,
   target,
 }: {
-  forecast: ServedForecast
+  forecast: ForecastToScore
   /** Whether the final row of bin T is in service; false when there is none. */
   inServiceAtSource: boolean
   target: TargetEnd | null

@@ -1,6 +1,10 @@
 import { BIN_MS, DAY_MS, dayName, floorDay, floorHour, HOUR_MS } from '../../domain/bin.ts'
-import { type ScoredForecast, scoreForecast } from '../../domain/forecasting/score.ts'
-import type { ServedForecast } from '../../domain/forecasting/served-forecast.ts'
+import {
+  type ForecastToScore,
+  SCORED_FIELDS,
+  type ScoredForecast,
+  scoreForecast,
+} from '../../domain/forecasting/score.ts'
 import type { WindowSpan } from '../../domain/health.ts'
 import { forecastPartBin, forecastPartsDayPrefix } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
@@ -12,9 +16,7 @@ import { servedForecastsSql } from '../../platform/parquet/served-forecasts-sql.
 import { observationFiles, withFiles } from '../parquet-history.ts'
 
 const OBSERVATIONS = OBSERVATION_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
-/** Columns that no score reads. */
-const NOT_READ = { feature_set: null, features_hash: null, inputs: null }
-const COLUMNS = FORECAST_COLUMNS.filter(({ name }) => !(name in NOT_READ))
+const COLUMNS = SCORED_FIELDS.map((field) => FORECAST_COLUMNS.find(({ name }) => name === field)!)
 
 /**
  * Calls `take` with every forecast of record whose target bin lies in the span and that can be compared with what came
@@ -76,10 +78,10 @@ function scoredOf(columns: readonly (readonly unknown[])[], row: number): Scored
     return typeof value === 'bigint' ? Number(value) : (value ?? null)
   }
   const forecast: Record<string, unknown> = {}
-  for (let place = 0; place < COLUMNS.length; place += 1) forecast[COLUMNS[place]!.name] = cell(place)
-  const [source, target, bikes, docks] = [0, 1, 2, 3].map((place) => cell(COLUMNS.length + place))
+  for (let place = 0; place < SCORED_FIELDS.length; place += 1) forecast[SCORED_FIELDS[place]!] = cell(place)
+  const [source, target, bikes, docks] = [0, 1, 2, 3].map((place) => cell(SCORED_FIELDS.length + place))
   return scoreForecast({
-    forecast: Object.assign(forecast, NOT_READ) as unknown as ServedForecast,
+    forecast: forecast as unknown as ForecastToScore,
     inServiceAtSource: source === true,
     target:
       target === null
