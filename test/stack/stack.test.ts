@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Storage } from '@google-cloud/storage'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
@@ -8,12 +10,13 @@ import { Redis } from 'ioredis'
 import type kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startGcs } from './gcs.ts'
-import { startKafka } from './kafka.ts'
+import { startKafka, startKafkaCluster } from './kafka.ts'
 import { kafkaClient } from './kafka-client.ts'
 import { consumeWithPython } from './python.ts'
 import { startRedis } from './redis.ts'
 import { startRegistry } from './registry.ts'
 import type { Server } from './server.ts'
+import { startToxiproxy } from './toxiproxy.ts'
 
 const started: Server[] = []
 
@@ -232,6 +235,85 @@ describe('redis', () => {
     const client = new Redis(url)
     return use(client).finally(() => client.disconnect())
   }
+})
+
+describe('a cluster', () => {
+  test('takes records with acks of all while one of its three nodes is killed, and has it back in sync after', {
+    timeout: 180_000,
+  }, async () => {
+    const cluster = await startKafkaCluster()
+    started.push(...cluster.nodes)
+    const client = kafkaClient(cluster.brokers, { retry: { retries: 20, maxRetryTime: 1_000 } })
+    const admin = client.admin()
+    await admin.connect()
+    const topic = 'replicated'
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: 3, replicationFactor: 3 }],
+      waitForLeaders: true,
+    })
+    const inSync = async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0]!.partitions.map(({ isr }) => isr.length)
+    }
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([3, 3, 3])
+    await cluster.nodes[0]!.kill()
+    const producer = client.producer()
+    await producer.connect()
+    const messages = [0, 1, 2].map((partition) => ({ partition, value: `${partition}` }))
+    await producer.send({ topic, acks: -1, messages })
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([2, 2, 2])
+    await cluster.nodes[0]!.restart()
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([3, 3, 3])
+    await Promise.all([producer.disconnect(), admin.disconnect()])
+  })
+})
+
+describe('toxiproxy', () => {
+  test('refuses, hangs, resets, is slow and cuts, and is whole again after each', async () => {
+    const body = 'x'.repeat(2_000)
+    let asked = 0
+    const server = createServer((_, reply) => {
+      asked += 1
+      reply.end(body)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const toxiproxy = await running(startToxiproxy())
+    const upstream = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const wire = await toxiproxy.proxy({ name: 'http', upstream })
+    const get = async (patienceMs = 30_000): Promise<string> => {
+      const response = await fetch(`http://${wire.address}/`, {
+        headers: { connection: 'close' },
+        signal: AbortSignal.timeout(patienceMs),
+      })
+      return response.text()
+    }
+    const codeOf = (error: unknown): unknown => (error as { cause?: { code?: string } }).cause?.code
+    const whole = async () => {
+      await wire.heal()
+      expect(await get()).toBe(body)
+    }
+    await whole()
+    await wire.fail('refuse')
+    await expect(get()).rejects.toSatisfy((error) => codeOf(error) === 'ECONNREFUSED')
+    await whole()
+    const before = asked
+    await wire.fail('hang')
+    await expect(get(500)).rejects.toMatchObject({ name: 'TimeoutError' })
+    expect(asked).toBe(before + 1)
+    await whole()
+    await wire.fail('reset')
+    await expect(get()).rejects.toSatisfy((error) => codeOf(error) === 'ECONNRESET')
+    await whole()
+    await wire.fail('slow')
+    const began = performance.now()
+    expect(await get()).toBe(body)
+    expect(performance.now() - began).toBeGreaterThan(300)
+    await whole()
+    await wire.fail('cut')
+    await expect(get()).rejects.toSatisfy((error) => codeOf(error) === 'UND_ERR_SOCKET')
+    await whole()
+    server.close()
+  })
 })
 
 describe('a process that starts a server', () => {
