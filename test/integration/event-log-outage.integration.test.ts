@@ -5,6 +5,8 @@ import { openKafkaLog } from '../../services/platform/event-log/kafka.ts'
 import type { EventLog } from '../../services/platform/event-log/port.ts'
 import { type KafkaServer, startKafka } from '../stack/kafka.ts'
 import { kafkaClient } from '../stack/kafka-client.ts'
+import { freePort } from '../stack/ports.ts'
+import { startToxiproxy, type Toxiproxy, type WireProxy } from '../stack/toxiproxy.ts'
 import { UnavailableError } from '../stack/unavailable.ts'
 
 const PATIENCE = { timeout: 60_000, interval: 100 }
@@ -148,4 +150,64 @@ describe('a broker that stops and comes back', () => {
     expect(assigned).toBe(1)
     expect(members.slice(-4)).toEqual([0, 0, 0, 0])
   })
+})
+
+/** Guards against a client that reads the rest of an answer that was cut into the answers of its next connections. */
+describe('a broker whose answers are cut in the middle for a while', () => {
+  const started: { stop(): Promise<void> }[] = []
+  afterAll(() => Promise.all(started.map((server) => server.stop())))
+
+  test('is understood again by the same producer and consumer', async (context) => {
+    const behind = await freePort()
+    let toxiproxy: Toxiproxy
+    let server: KafkaServer
+    try {
+      toxiproxy = await startToxiproxy()
+      started.push(toxiproxy)
+      const wire = await toxiproxy.proxy({ name: 'kafka', upstream: `127.0.0.1:${behind}` })
+      server = await startKafka({ behind: { port: behind, advertised: wire.port } })
+      started.push(server)
+      await understoodAgain(wire)
+    } catch (error) {
+      if (error instanceof UnavailableError && !process.env.CI) return context.skip(error.message)
+      throw error
+    }
+  })
+
+  async function understoodAgain(wire: WireProxy): Promise<void> {
+    const log = openKafkaLog({
+      brokers: [wire.address],
+      clientId: 'velocast-cut',
+      sessionTimeoutMs: 6_000,
+      replication: 1,
+      clock: systemClock,
+      logger: pino({ level: 'silent' }),
+    })
+    started.unshift({ stop: () => log.close() })
+    const topic = 'cut'
+    await log.ensureTopics([
+      { name: topic, partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_048_576 },
+    ])
+    const seen = new Set<string>()
+    await log.subscribe({
+      group: 'cut-group',
+      topics: [topic],
+      async batch({ records }) {
+        for (const { key } of records) seen.add(key!)
+      },
+    })
+    const publish = (n: number) =>
+      log.publish(topic, [{ partitionKey: 'system', key: String(n), value: Buffer.from(`${n}`) }])
+    await publish(0)
+    await vi.waitFor(() => expect([...seen]).toEqual(['0']), PATIENCE)
+    await wire.fail('cut')
+    // Short answers pass until a connection has had its bytes.
+    await vi.waitFor(
+      () => expect(publish(1)).rejects.toMatchObject({ code: 'log_unreachable', retryable: true }),
+      PATIENCE,
+    )
+    await wire.heal()
+    await vi.waitFor(() => publish(2), PATIENCE)
+    await vi.waitFor(() => expect(seen).toContain('2'), PATIENCE)
+  }
 })

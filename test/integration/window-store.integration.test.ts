@@ -40,7 +40,7 @@ withRedis('where a Redis server can be had', () => {
       try {
         const epoch = await store.claim(system)
         await store.restore({ system, epoch, newestBin: 1, rings: new Map([['a', Buffer.alloc(3504)]]) })
-        const keys = ['window:a', 'window-newest', 'window-stations'].map(
+        const keys = ['window:a', 'window-newest', 'window-stations', 'window-writes'].map(
           (key) => `velocast:{${system}}:${key}`,
         )
         for (const key of keys) await redis.pexpire(key, 1_000)
@@ -55,6 +55,44 @@ withRedis('where a Redis server can be had', () => {
           expect(await redis.pttl(key)).toBeLessThanOrEqual(TTL_MS)
         }
         expect(await redis.pttl(`velocast:{${system}}:window-epoch`)).toBe(-1)
+      } finally {
+        await store.close()
+        await empty(redis)
+        redis.disconnect()
+      }
+    })
+
+    test('a write after others were lost, or after the list of stations was, reports every station missing', async () => {
+      const store = open()
+      const redis = new Redis(url)
+      const system = `town-${process.pid}-lost`
+      const keyOf = (key: string) => `velocast:{${system}}:${key}`
+      try {
+        const epoch = await store.claim(system)
+        const owner = { system, epoch, newestBin: 1 }
+        const rings = new Map(['a', 'b'].map((id) => [id, Buffer.alloc(3504)]))
+        await store.restore({ ...owner, rings })
+        const slots = ['a', 'b'].map((stationId) => ({ stationId, index: 0, slot: Buffer.alloc(48, 1) }))
+        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        const before = (await redis.get(keyOf('window-writes')))!
+        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        // As a replica has it that was promoted before the last write came to it.
+        await redis.set(keyOf('window-writes'), before)
+        expect(await store.write({ ...owner, slots })).toEqual({ missing: ['a', 'b'] })
+        await store.restore({ ...owner, rings })
+        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        await redis.set(keyOf('window-writes'), before)
+        await expect(store.restore({ ...owner, rings })).rejects.toMatchObject({
+          code: 'window_store_unreachable',
+          retryable: true,
+        })
+        await store.restore({ ...owner, rings })
+        for (const evicted of ['window-stations', 'window-writes']) {
+          await redis.del(keyOf(evicted))
+          expect(await store.write({ ...owner, slots })).toEqual({ missing: ['a', 'b'] })
+          await store.restore({ ...owner, rings })
+          expect(await store.load(system)).toEqual(rings)
+        }
       } finally {
         await store.close()
         await empty(redis)

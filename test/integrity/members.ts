@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readFound } from './found.ts'
 import type { Found } from './history.ts'
@@ -21,6 +22,8 @@ export interface Members {
   stop(member: Member): Promise<void>
   /** Waits until the recordings are replayed, lets the readers finish in their order, and reads what they left. */
   finish(directory: string): Promise<Found>
+  /** Has ingest replay the rest as fast as it goes, from where it stopped, and finishes. */
+  hurry(directory: string): Promise<Found>
   /** SIGKILL to all that is left. */
   killAll(): Promise<void>
 }
@@ -33,7 +36,7 @@ export function startMembers({
   data,
 }: {
   recordings: Recordings
-  servers: Servers
+  servers: Pick<Servers, 'config' | 'download'>
   data: string
 }): Members {
   const members: Member[] = []
@@ -66,7 +69,7 @@ export function startMembers({
     }
   }
 
-  return {
+  const own: Members = {
     all: members,
     start,
     async replace(member) {
@@ -80,6 +83,7 @@ export function startMembers({
         throw new Error(`${member.service} told to stop ended with ${code}: ${output.slice(-4_000)}`)
     },
     async finish(directory) {
+      mkdirSync(directory, { recursive: true })
       await ended(members.filter(({ service }) => service === 'ingest'))
       for (const reader of READERS) {
         // One alone, with every partition and no other to share them with, finishes them all.
@@ -101,8 +105,14 @@ export function startMembers({
       await servers.download(store)
       return readFound({ store, stateFile, systems })
     },
+    async hurry(directory) {
+      for (const member of members.filter(({ service }) => service === 'ingest')) await own.stop(member)
+      start('ingest')
+      return own.finish(directory)
+    },
     async killAll() {
       for (const member of [...members]) await gone(member, 'SIGKILL')
     },
   }
+  return own
 }

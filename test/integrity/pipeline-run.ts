@@ -8,6 +8,8 @@ export interface PipelineProcess {
   /** Settles when it has started; rejects when it ends before. */
   started: Promise<void>
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>
+  /** What it has written so far. */
+  output(): string
 }
 
 const ENTRY = new URL('pipeline-process.ts', import.meta.url).pathname
@@ -36,7 +38,7 @@ export function startPipeline(plan: ProcessPlan): PipelineProcess {
     started.reject(new Error(`process ended before it had started: ${output}`))
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, output }
   })
-  return { child, started: started.promise, ended }
+  return { child, started: started.promise, ended, output: () => output }
 }
 
 /** Seeded numbers from 0 (included) to 1, the same on every machine. */

@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
 import { openGcsStore } from '../../services/platform/object-store/gcs.ts'
 import { type GcsServer, startGcs } from '../stack/gcs.ts'
-import { type KafkaServer, startKafka } from '../stack/kafka.ts'
+import { type KafkaCluster, type KafkaServer, startKafka, startKafkaCluster } from '../stack/kafka.ts'
+import { freePort } from '../stack/ports.ts'
 import { type RedisServer, startRedis } from '../stack/redis.ts'
 import { type RegistryServer, startRegistry } from '../stack/registry.ts'
+import { startToxiproxy, type WireProxy } from '../stack/toxiproxy.ts'
 import type { Recordings } from './recordings.ts'
 
 const BUCKET = 'velocast-integrity'
@@ -23,6 +25,14 @@ export interface Servers {
   stop(): Promise<void>
 }
 
+export const SERVER_NAMES = ['kafka', 'registry', 'redis', 'gcs'] as const
+export type ServerName = (typeof SERVER_NAMES)[number]
+
+/** Servers that services reach through proxies; the servers themselves stay open to the test. */
+export interface WiredServers extends Servers {
+  wire: Record<ServerName, WireProxy>
+}
+
 export async function startServers(): Promise<Servers> {
   const [kafka, registry, redis, gcs] = await Promise.all([
     startKafka(),
@@ -30,8 +40,89 @@ export async function startServers(): Promise<Servers> {
     startRedis(),
     startGcs(),
   ])
-  const storage = new Storage({ apiEndpoint: gcs.endpoint, projectId: 'test' })
-  await storage.createBucket(BUCKET)
+  await makeBucket(gcs)
+  const addresses = {
+    kafka: kafka.brokers,
+    registry: registry.url,
+    redis: redis.url,
+    gcs: gcs.endpoint,
+  }
+  return serversOf({ kafka, registry, redis, gcs }, addresses)
+}
+
+export async function startWiredServers(): Promise<WiredServers> {
+  const [toxiproxy, registry, redis, gcs, behind] = await Promise.all([
+    startToxiproxy(),
+    startRegistry(),
+    startRedis(),
+    startGcs(),
+    freePort(),
+  ])
+  await makeBucket(gcs)
+  const proxyTo = (name: ServerName, port: number): Promise<WireProxy> =>
+    toxiproxy.proxy({ name, upstream: `127.0.0.1:${port}` })
+  const wire = {
+    kafka: await proxyTo('kafka', behind),
+    registry: await proxyTo('registry', registry.port),
+    redis: await proxyTo('redis', redis.port),
+    gcs: await proxyTo('gcs', gcs.port),
+  }
+  const kafka = await startKafka({ behind: { port: behind, advertised: wire.kafka.port } })
+  const servers = serversOf(
+    { kafka, registry, redis, gcs },
+    {
+      kafka: [wire.kafka.address],
+      registry: registry.url.replace(`127.0.0.1:${registry.port}`, wire.registry.address),
+      redis: `redis://${wire.redis.address}`,
+      gcs: `http://${wire.gcs.address}`,
+    },
+  )
+  return {
+    ...servers,
+    wire,
+    async stop() {
+      await Promise.all([servers.stop(), toxiproxy.stop()])
+    },
+  }
+}
+
+/** The same with three brokers; every topic is on all of them. */
+export interface ClusteredServers extends Omit<Servers, 'kafka'> {
+  cluster: KafkaCluster
+}
+
+export async function startClusteredServers(): Promise<ClusteredServers> {
+  const [cluster, registry, redis, gcs] = await Promise.all([
+    startKafkaCluster(),
+    startRegistry(),
+    startRedis(),
+    startGcs(),
+  ])
+  await makeBucket(gcs)
+  const { kafka: _, ...servers } = serversOf(
+    { kafka: cluster.nodes[0]!, registry, redis, gcs },
+    { kafka: cluster.brokers, registry: registry.url, redis: redis.url, gcs: gcs.endpoint },
+    3,
+  )
+  return {
+    ...servers,
+    cluster,
+    async stop() {
+      await Promise.all([servers.stop(), cluster.stop()])
+    },
+  }
+}
+
+async function makeBucket(gcs: GcsServer): Promise<void> {
+  await new Storage({ apiEndpoint: gcs.endpoint, projectId: 'test' }).createBucket(BUCKET)
+}
+
+/** `addresses` are those that services are given. */
+function serversOf(
+  { kafka, registry, redis, gcs }: Pick<Servers, ServerName>,
+  addresses: { kafka: string[]; registry: string; redis: string; gcs: string },
+  replication = 1,
+): Servers {
   return {
     kafka,
     registry,
@@ -40,10 +131,10 @@ export async function startServers(): Promise<Servers> {
     config: ({ systems }, data) => ({
       data,
       logging: { level: 'warn', format: 'json' },
-      log: { kind: 'kafka', brokers: kafka.brokers, session_timeout_ms: 6_000 },
-      registry: { url: registry.url },
-      redis: { url: redis.url },
-      storage: { root: `gs://${BUCKET}`, gcs_endpoint: gcs.endpoint },
+      log: { kind: 'kafka', brokers: addresses.kafka, replication, session_timeout_ms: 6_000 },
+      registry: { url: addresses.registry },
+      redis: { url: addresses.redis },
+      storage: { root: `gs://${BUCKET}`, gcs_endpoint: addresses.gcs },
       systems: systems.map(({ id, timezone }) => ({ id, timezone, discovery_url: `replay:${id}` })),
     }),
     async download(directory) {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cached } from './cache.ts'
-import { findCommand, run } from './command.ts'
+import { run } from './command.ts'
+import { findGo } from './go.ts'
 import { freePort } from './ports.ts'
 import { type Server, serverDirectory, startServer } from './server.ts'
 import { UnavailableError } from './unavailable.ts'
@@ -54,11 +55,7 @@ export async function buildGcs(): Promise<string> {
     .digest('hex')
     .slice(0, 12)
   return cached(`fake-gcs-server-${version}-${digest}`, async (directory) => {
-    const go = await findCommand('go')
-    if (!go) {
-      const remedy = 'install Go 1.26 or later and put it on PATH'
-      throw new UnavailableError({ name: 'gcs', reason: 'go is not on PATH', remedy })
-    }
+    const go = await findGo('gcs')
     const module = join(directory, 'module')
     await mkdir(module)
     await copyFile(source, join(module, 'main.go'))

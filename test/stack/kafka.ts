@@ -12,6 +12,8 @@ import { type Server, serverDirectory, startServer } from './server.ts'
 const releases: Record<string, string> = { 3: '3.9.2', 4: '4.3.1' }
 const defaultMajor = '4'
 const loggerVersion = '1.7.36'
+/** Three virtual machines start at once, and wait for each other. */
+const CLUSTER_START_MS = 240_000
 
 export type KafkaOptions = {
   /** A major version, 3 or 4, or a full one; else VELOCAST_TEST_KAFKA_VERSION, else 4. */
@@ -23,6 +25,8 @@ export type KafkaOptions = {
   users?: Record<string, string>
   /** Replaces the small heap and the quick-starting compiler, for benchmarks. */
   javaOptions?: string[]
+  /** One more listener, on `port`, whose clients are told that its address is `advertised`: that of a proxy before it. */
+  behind?: { port: number; advertised: number }
 }
 
 export type KafkaServer = Server & {
@@ -33,11 +37,71 @@ export type KafkaServer = Server & {
   saslBrokers: string[]
 }
 
+export type KafkaCluster = {
+  /** Each can be killed and restarted on its own. */
+  nodes: KafkaServer[]
+  /** Addresses of all nodes. */
+  brokers: string[]
+  stop(): Promise<void>
+}
+
+/** A node's place in its cluster. */
+interface Place {
+  clusterId: string
+  id: number
+  controllerPort: number
+  /** Controller ports of all nodes by id. */
+  voters: ReadonlyMap<number, number>
+}
+
 /**
  * Starts one Apache Kafka node in KRaft mode, broker and controller in one. Topics are never created by use.
  * @throws UnavailableError when Java, Maven or Kafka cannot be had
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  const controllerPort = await freePort()
+  return startNode(options, {
+    clusterId: clusterId(),
+    id: 1,
+    controllerPort,
+    voters: new Map([[1, controllerPort]]),
+  })
+}
+
+/**
+ * Starts three nodes, each broker and controller, that go on when one is killed: groups are on all of them, and so are
+ * the topics that ask for three replicas.
+ * @throws UnavailableError as `startKafka`
+ */
+export async function startKafkaCluster(
+  options: Omit<KafkaOptions, 'port' | 'behind'> = {},
+): Promise<KafkaCluster> {
+  const voters = new Map<number, number>()
+  for (const id of [1, 2, 3]) voters.set(id, await freePort())
+  const cluster = clusterId()
+  const settings = {
+    'offsets.topic.replication.factor': '3',
+    'transaction.state.log.replication.factor': '3',
+    'transaction.state.log.min.isr': '2',
+    ...options.settings,
+  }
+  const starting = [...voters].map(([id, controllerPort]) =>
+    startNode({ ...options, settings }, { clusterId: cluster, id, controllerPort, voters }),
+  )
+  const started = await Promise.allSettled(starting)
+  const nodes = started.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()))
+  }
+  const failed = started.find((start) => start.status === 'rejected')
+  if (failed !== undefined) {
+    await stop()
+    throw failed.reason
+  }
+  return { nodes, brokers: nodes.flatMap(({ brokers }) => brokers), stop }
+}
+
+async function startNode(options: KafkaOptions, place: Place): Promise<KafkaServer> {
   const wanted = options.version ?? (process.env.VELOCAST_TEST_KAFKA_VERSION || defaultMajor)
   const version = releases[wanted] ?? wanted
   const [java, programs] = await Promise.all([findJava(), fetchKafka(version)])
@@ -46,7 +110,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
   const settingsFile = join(directory, 'server.properties')
   const sasl = options.users === undefined ? null : { port: await freePort(), users: options.users }
   const settings = {
-    ...brokerSettings({ port, controllerPort: await freePort(), directory, sasl }),
+    ...brokerSettings({ port, place, directory, sasl, behind: options.behind ?? null }),
     ...options.settings,
   }
   await writeFile(
@@ -69,7 +133,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     `-Djava.io.tmpdir=${join(directory, 'tmp')}`,
     ...classPath,
   ]
-  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', settingsFile]
+  const format = ['kafka.tools.StorageTool', 'format', '-t', place.clusterId, '-c', settingsFile]
   await run({ command: java, args: [...javaArgs, ...format] })
 
   const server = await startServer({
@@ -78,6 +142,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     args: [...javaArgs, 'kafka.Kafka', settingsFile],
     directory,
     ready: () => answers(port),
+    ...(place.voters.size > 1 ? { startDeadlineMs: CLUSTER_START_MS } : {}),
   })
   const saslBrokers = sasl === null ? [] : [`127.0.0.1:${sasl.port}`]
   return Object.assign(server, { brokers: [`127.0.0.1:${port}`], port, version, saslBrokers })
@@ -94,20 +159,30 @@ export function fetchKafka(version: string): Promise<string> {
 
 function brokerSettings(node: {
   port: number
-  controllerPort: number
+  place: Place
   directory: string
   sasl: { port: number; users: Record<string, string> } | null
+  behind: { port: number; advertised: number } | null
 }): Record<string, string> {
-  const plain = `PLAINTEXT://127.0.0.1:${node.port}`
-  const broker = node.sasl === null ? plain : `${plain},SASL_PLAINTEXT://127.0.0.1:${node.sasl.port}`
+  const { id, voters, controllerPort } = node.place
+  const listener = (name: string, port: number): string => `${name}://127.0.0.1:${port}`
+  const own = [
+    listener('PLAINTEXT', node.port),
+    ...(node.sasl === null ? [] : [listener('SASL_PLAINTEXT', node.sasl.port)]),
+  ]
+  const { behind } = node
+  const listening = behind === null ? own : [...own, listener('BEHIND', behind.port)]
+  const advertised = behind === null ? own : [...own, listener('BEHIND', behind.advertised)]
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${node.controllerPort}`,
+    'node.id': String(id),
+    'controller.quorum.voters': [...voters].map(([voter, port]) => `${voter}@127.0.0.1:${port}`).join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    listeners: `${broker},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    'advertised.listeners': broker,
+    listeners: [...listening, listener('CONTROLLER', controllerPort)].join(','),
+    'advertised.listeners': advertised.join(','),
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': join(node.directory, 'data'),
     'auto.create.topics.enable': 'false',
     ...(node.sasl === null ? {} : saslSettings(node.sasl.users)),
@@ -131,8 +206,6 @@ function saslSettings(users: Record<string, string>): Record<string, string> {
   const module = 'org.apache.kafka.common.security.plain.PlainLoginModule'
   return {
     'sasl.enabled.mechanisms': 'PLAIN',
-    'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
     'listener.name.sasl_plaintext.plain.sasl.jaas.config': `${module} required ${known.join(' ')};`,
   }
 }

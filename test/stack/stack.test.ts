@@ -1,19 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Storage } from '@google-cloud/storage'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { Redis } from 'ioredis'
 import type kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { exchange } from './exchange.ts'
 import { startGcs } from './gcs.ts'
-import { startKafka } from './kafka.ts'
+import { startKafka, startKafkaCluster } from './kafka.ts'
 import { kafkaClient } from './kafka-client.ts'
 import { consumeWithPython } from './python.ts'
 import { startRedis } from './redis.ts'
 import { startRegistry } from './registry.ts'
 import type { Server } from './server.ts'
+import { startToxiproxy, type WireFault, wireFaults } from './toxiproxy.ts'
 
 const started: Server[] = []
 
@@ -232,6 +235,75 @@ describe('redis', () => {
     const client = new Redis(url)
     return use(client).finally(() => client.disconnect())
   }
+})
+
+describe('a cluster', () => {
+  test('takes records with acks of all while one of its three nodes is killed, and has it back in sync after', {
+    timeout: 180_000,
+  }, async () => {
+    const cluster = await startKafkaCluster()
+    started.push(...cluster.nodes)
+    const client = kafkaClient(cluster.brokers, { retry: { retries: 20, maxRetryTime: 1_000 } })
+    const admin = client.admin()
+    await admin.connect()
+    const topic = 'replicated'
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: 3, replicationFactor: 3 }],
+      waitForLeaders: true,
+    })
+    const inSync = async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0]!.partitions.map(({ isr }) => isr.length)
+    }
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([3, 3, 3])
+    await cluster.nodes[0]!.kill()
+    const producer = client.producer()
+    await producer.connect()
+    const messages = [0, 1, 2].map((partition) => ({ partition, value: `${partition}` }))
+    await producer.send({ topic, acks: -1, messages })
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([2, 2, 2])
+    await cluster.nodes[0]!.restart()
+    await expect.poll(inSync, { timeout: 60_000 }).toEqual([3, 3, 3])
+    await Promise.all([producer.disconnect(), admin.disconnect()])
+  })
+})
+
+describe('toxiproxy', () => {
+  test('refuses, hangs, resets, is slow and cuts, and is whole again after each', async () => {
+    const answer = 'x'.repeat(2_000)
+    let asked = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.on('data', () => {
+        asked += 1
+        socket.write(answer)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const toxiproxy = await running(startToxiproxy())
+    const upstream = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { port, fail, heal } = await toxiproxy.proxy({ name: 'tcp', upstream })
+    const ask = () => exchange({ port, request: 'please', enough: answer.length })
+    const expected: Record<WireFault, object> = {
+      refuse: { end: 'refused', bytes: 0 },
+      hang: { end: 'open', bytes: 0 },
+      reset: { end: 'reset', bytes: 0 },
+      slow: { end: 'open', bytes: answer.length },
+      cut: { end: 'closed', bytes: 300 },
+    }
+    for (const fault of wireFaults) {
+      expect(await ask()).toMatchObject({ end: 'open', bytes: answer.length })
+      const before = asked
+      await fail(fault)
+      const seen = await ask()
+      expect(seen).toMatchObject(expected[fault])
+      if (fault === 'slow') expect(seen.firstMs).toBeGreaterThan(300)
+      expect(asked - before, 'requests that arrived').toBe(fault === 'refuse' ? 0 : 1)
+      await heal()
+    }
+    expect(await ask()).toMatchObject({ end: 'open', bytes: answer.length })
+    server.close()
+  })
 })
 
 describe('a process that starts a server', () => {

@@ -20,7 +20,7 @@ export interface WindowStore {
   load(system: string): Promise<Map<string, Buffer>>
   /**
    * Writes slots in place in one atomic step and refreshes their stations' time to live. Gives the stations whose ring was
-   * absent: nothing was written for those, `restore` them whole.
+   * absent, or all when the store has forgotten an earlier write of this owner: `restore` them whole.
    */
   write(options: {
     system: string
@@ -28,7 +28,7 @@ export interface WindowStore {
     newestBin: number
     slots: SlotWrite[]
   }): Promise<{ missing: string[] }>
-  /** Writes whole values. */
+  /** Writes whole values. Fails as unreachable when the store has forgotten an earlier write of this owner. */
   restore(options: {
     system: string
     epoch: number

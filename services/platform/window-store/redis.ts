@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { RING_BYTES } from '../../domain/ring.ts'
 import { SLOT_BYTES } from '../../domain/window.ts'
+import { VelocastError } from '../errors.ts'
 import { openRedisConnection } from '../redis-connection.ts'
 import { staleOwner } from './memory.ts'
 import type { SlotWrite, WindowStore } from './port.ts'
@@ -12,7 +13,11 @@ const STATIONS_A_READ = 250
 /** Stations of one restore: about 1.8 MB a request. */
 const STATIONS_A_RESTORE = 500
 
-/** Checks the owner, then moves its newest bin. Answers {0, epoch, newest} when it is refused. */
+/**
+ * Checks the owner, then moves its newest bin and counts the write. `lost` is 1 when the count is not the owner's: Redis
+ * has forgotten writes of it, as one does that was promoted or that came back with an older snapshot. Answers
+ * {0, epoch, newest} when the owner is refused.
+ */
 const OWNER = `
 local epoch = tonumber(redis.call('GET', KEYS[1])) or 0
 local newest = tonumber(redis.call('GET', KEYS[2])) or 0
@@ -20,40 +25,49 @@ local mine, bin, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 if epoch > mine or (epoch == mine and newest > bin) then return {0, epoch, newest} end
 if epoch < mine then redis.call('SET', KEYS[1], ARGV[1]) end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ttl)
-redis.call('PEXPIRE', KEYS[3], ttl)
+local listed = redis.call('PEXPIRE', KEYS[3], ttl) == 1
+local writes = redis.call('INCR', KEYS[4])
+redis.call('PEXPIRE', KEYS[4], ttl)
+local lost = 0
+if ARGV[4] ~= '' and tonumber(ARGV[4]) ~= writes - 1 then lost = 1 end
 `
 
-/** KEYS: epoch, newest bin, stations, then one window a slot. ARGV: epoch, newest bin, TTL, all slots, then offsets. */
+/**
+ * KEYS: epoch, newest bin, stations, writes, then one window a slot. ARGV: epoch, newest bin, TTL, writes as the owner
+ * knows them (empty where it does not), all slots, then offsets. Writes nothing when writes are lost, or the stations.
+ */
 const WRITE = `${OWNER}
-local call, sub, slots, missing = redis.call, string.sub, ARGV[4], {}
-for i = 4, #KEYS do
+if lost == 1 or not listed then return {1, {}, writes, 1} end
+local call, sub, slots, missing = redis.call, string.sub, ARGV[5], {}
+for i = 5, #KEYS do
   local key = KEYS[i]
   if call('PEXPIRE', key, ttl) == 0 then
-    missing[#missing + 1] = i - 3
+    missing[#missing + 1] = i - 4
   else
-    local from = (i - 4) * ${SLOT_BYTES}
+    local from = (i - 5) * ${SLOT_BYTES}
     call('SETRANGE', key, ARGV[i + 1], sub(slots, from + 1, from + ${SLOT_BYTES}))
   end
 end
-return {1, missing}`
+return {1, missing, writes, 0}`
 
-/** KEYS as WRITE's. ARGV: epoch, newest bin, TTL, then station id and value of each. */
+/** KEYS as WRITE's. ARGV: epoch, newest bin, TTL, writes, then station id and value of each. */
 const RESTORE = `${OWNER}
-for i = 4, #KEYS do
-  redis.call('SET', KEYS[i], ARGV[2 * i - 3], 'PX', ttl)
-  redis.call('SADD', KEYS[3], ARGV[2 * i - 4])
+for i = 5, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[2 * i - 4], 'PX', ttl)
+  redis.call('SADD', KEYS[3], ARGV[2 * i - 5])
 end
 redis.call('PEXPIRE', KEYS[3], ttl)
-return {1, {}}`
+return {1, {}, writes, lost}`
 
 /** A new owner starts with no newest bin of its own: it may have read the log again from further back. */
 const CLAIM = `redis.call('DEL', KEYS[2]) return redis.call('INCR', KEYS[1])`
 
-type Answer = [ok: number, missingOrEpoch: number[] | number, newest?: number]
+type Answer = [ok: 1, missing: number[], writes: number, lost: 0 | 1] | [ok: 0, epoch: number, newest: number]
 
 /**
  * Windows in Redis. Keys: `velocast:{<system>}:window:<station>` (the packed value), `…:window-stations` (set of ids),
- * `…:window-newest` (the owner's newest bin), all with a time to live, and `…:window-epoch` without.
+ * `…:window-newest` (the owner's newest bin), `…:window-writes` (their number), all with a time to live, and
+ * `…:window-epoch` without.
  * Holds no windows in memory; a write keeps one request of its slots.
  */
 export function openRedisWindowStore({
@@ -78,23 +92,31 @@ export function openRedisWindowStore({
     `velocast:{${system}}:window-epoch`,
     `velocast:{${system}}:window-newest`,
     `velocast:{${system}}:window-stations`,
+    `velocast:{${system}}:window-writes`,
   ]
   const keyOf = (system: string, stationId: string): string => `velocast:{${system}}:window:${stationId}`
+
+  /** Writes of each system so far, as Redis said; absent where an answer is missing. */
+  const counted = new Map<string, number>()
 
   const run = async (
     script: string,
     owner: { system: string; epoch: number; newestBin: number },
     keys: string[],
     values: (string | Buffer)[],
-  ): Promise<number[]> => {
-    const arguments_ = [String(owner.epoch), String(owner.newestBin), ttl, ...values]
-    const [ok, first, newest] = (await redis.script(
+  ): Promise<{ missing: number[]; lost: boolean }> => {
+    const { system, epoch, newestBin } = owner
+    const known = counted.get(system)
+    counted.delete(system)
+    const answer = (await redis.script(
       script,
-      [...keysOf(owner.system), ...keys],
-      arguments_,
+      [...keysOf(system), ...keys],
+      [String(epoch), String(newestBin), ttl, known === undefined ? '' : String(known), ...values],
     )) as Answer
-    if (ok === 0) throw staleOwner(owner, { epoch: first as number, newestBin: newest ?? 0 })
-    return first as number[]
+    if (answer[0] === 0) throw staleOwner(owner, { epoch: answer[1], newestBin: answer[2] ?? 0 })
+    const [, missing, writes, lost] = answer
+    counted.set(system, writes)
+    return { missing, lost: lost === 1 }
   }
 
   const read = async (system: string, stationIds: string[]): Promise<(Buffer | null)[]> => {
@@ -106,6 +128,7 @@ export function openRedisWindowStore({
 
   return {
     async claim(system) {
+      counted.delete(system)
       return (await redis.script(CLAIM, keysOf(system), [])) as number
     },
     async load(system) {
@@ -121,7 +144,7 @@ export function openRedisWindowStore({
     async write({ slots, ...owner }) {
       const missing = new Set<string>()
       for (const chunk of slots.length === 0 ? [[]] : pieces(slots, STATIONS_A_WRITE)) {
-        const answer = await run(
+        const { missing: places, lost } = await run(
           WRITE,
           owner,
           chunk.map(({ stationId }) => keyOf(owner.system, stationId)),
@@ -130,18 +153,20 @@ export function openRedisWindowStore({
             ...chunk.map(({ index }) => String(index * SLOT_BYTES)),
           ],
         )
-        for (const place of answer) missing.add(chunk[place - 1]!.stationId)
+        if (lost) return { missing: [...new Set(slots.map(({ stationId }) => stationId))] }
+        for (const place of places) missing.add(chunk[place - 1]!.stationId)
       }
       return { missing: [...missing] }
     },
     async restore({ rings, ...owner }) {
       for (const chunk of pieces([...rings], STATIONS_A_RESTORE)) {
-        await run(
+        const { lost } = await run(
           RESTORE,
           owner,
           chunk.map(([stationId]) => keyOf(owner.system, stationId)),
           chunk.flat(),
         )
+        if (lost) throw forgetful(owner.system)
       }
     },
     read,
@@ -149,6 +174,15 @@ export function openRedisWindowStore({
       redis.close()
     },
   }
+}
+
+/** The caller's next write is whole, as after any that failed. */
+function forgetful(system: string): VelocastError {
+  return new VelocastError({
+    code: 'window_store_unreachable',
+    retryable: true,
+    message: `window store has lost writes, as after a failover, windows are written whole: ${system}`,
+  })
 }
 
 function pieces<Item>(items: Item[], size: number): Item[][] {

@@ -5,6 +5,7 @@ import { isRetryable } from '../../errors.ts'
 import { kafkaError } from './kafka-error.ts'
 import { mendRecordBatches } from './mend-record-batches.ts'
 import { mendRequestTimeouts } from './mend-timeouts.ts'
+import { mendTornAnswers } from './mend-torn-answers.ts'
 
 export interface KafkaConnectionOptions {
   /** host:port of brokers to begin with. */
@@ -36,6 +37,7 @@ export interface KafkaConnection {
 export function openConnection(options: KafkaConnectionOptions): KafkaConnection {
   mendRequestTimeouts()
   mendRecordBatches()
+  mendTornAnswers()
   const { logger, connectLimitMs = DEFAULT_CONNECT_LIMIT_MS } = options
   const brokers = options.brokers.join(', ')
   const { sasl } = options

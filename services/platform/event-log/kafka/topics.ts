@@ -51,7 +51,10 @@ export class KafkaTopics {
             topic: spec.name,
             numPartitions: spec.partitions,
             replicationFactor: this.#replication,
-            configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
+            configEntries: Object.entries(topicConfig(spec, this.#replication)).map(([name, value]) => ({
+              name,
+              value,
+            })),
           })),
         })
       })
@@ -165,9 +168,16 @@ async function askFacts(admin: Admin, topic: string): Promise<TopicFacts> {
   return { partitions: topics[0]!.partitions.length, maxBytes: Number(limit?.configValue) }
 }
 
-/** Append time rules retention: with event time a replay of old recordings would be deleted while it runs. */
-function topicConfig(spec: TopicSpec): Record<string, string> {
+/** From so many replicas on, one broker may be away and what is acknowledged is still on two. */
+const REPLICAS_TO_SPARE = 3
+
+/**
+ * Append time rules retention: with event time a replay of old recordings would be deleted while it runs. A broker's own
+ * default acknowledges what is on one broker alone, whatever the number of replicas.
+ */
+function topicConfig(spec: TopicSpec, replication: number): Record<string, string> {
   return {
+    ...(replication >= REPLICAS_TO_SPARE ? { 'min.insync.replicas': '2' } : {}),
     'message.timestamp.type': 'LogAppendTime',
     'cleanup.policy': spec.compacted ? 'compact' : 'delete',
     'retention.ms': String(spec.retentionMs ?? -1),
