@@ -28,16 +28,6 @@ export interface Slot {
 }
 
 const AT = { bin: 0, ts: 4, fetched: 8, hash: 16, counts: 20, flags: 34, weather: 36 } as const
-const COUNTS = [
-  'bikes',
-  'docks',
-  'mechanical',
-  'ebike',
-  'bikes_disabled',
-  'docks_disabled',
-  'capacity',
-] as const
-const WEATHER = ['temp_C', 'precip_mm', 'wind_mps'] as const
 const FLAG = { installed: 1, renting: 2, returning: 4, ok: 8 } as const
 /** Largest count that a slot holds; larger ones are held as this. */
 export const LARGEST_COUNT = 32_767
@@ -54,29 +44,45 @@ export function fitsSlot(ts: number): boolean {
   return number >= 1 && number <= LARGEST_BIN_NUMBER
 }
 
-/** Packs an observation into SLOT_BYTES bytes. Its `ts_utc` must satisfy `fitsSlot` (else RangeError). */
+/** Packs an observation into SLOT_BYTES bytes of its own. Its `ts_utc` must satisfy `fitsSlot`. */
 export function packSlot(observation: Observation): Buffer {
   const slot = Buffer.alloc(SLOT_BYTES)
+  writeSlot(viewOf(slot), 0, observation)
+  return slot
+}
+
+/** The bytes as what `writeSlot` takes. */
+export function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Packs an observation into the SLOT_BYTES bytes at `offset`. Its `ts_utc` must satisfy `fitsSlot`. */
+export function writeSlot(bytes: DataView, offset: number, observation: Observation): void {
   const tbin = floorBin(observation.ts_utc)
-  slot.writeUInt32LE(binNumber(tbin), AT.bin)
-  slot.writeUInt32LE(Math.trunc(observation.ts_utc - tbin), AT.ts)
-  slot.writeDoubleLE(observation.fetched_utc, AT.fetched)
-  slot.writeUInt32LE(Number.parseInt(contentHash(observation).slice(0, 8), 16), AT.hash)
-  COUNTS.forEach((field, place) => {
-    const count = observation[field]
-    slot.writeInt16LE(count === null ? -1 : Math.min(count, LARGEST_COUNT), AT.counts + 2 * place)
-  })
-  slot.writeUInt16LE(
+  bytes.setUint32(offset + AT.bin, binNumber(tbin), true)
+  bytes.setUint32(offset + AT.ts, Math.trunc(observation.ts_utc - tbin), true)
+  bytes.setFloat64(offset + AT.fetched, observation.fetched_utc, true)
+  bytes.setUint32(offset + AT.hash, Number.parseInt(contentHash(observation).slice(0, 8), 16), true)
+  const count = (place: number, value: number | null): void =>
+    bytes.setInt16(offset + AT.counts + 2 * place, value === null ? -1 : Math.min(value, LARGEST_COUNT), true)
+  count(0, observation.bikes)
+  count(1, observation.docks)
+  count(2, observation.mechanical)
+  count(3, observation.ebike)
+  count(4, observation.bikes_disabled)
+  count(5, observation.docks_disabled)
+  count(6, observation.capacity)
+  bytes.setUint16(
+    offset + AT.flags,
     (observation.is_installed ? FLAG.installed : 0) |
       (observation.is_renting ? FLAG.renting : 0) |
       (observation.is_returning ? FLAG.returning : 0) |
       (statusOpen(observation) ? FLAG.ok : 0),
-    AT.flags,
+    true,
   )
-  WEATHER.forEach((field, place) => {
-    slot.writeFloatLE(observation[field] ?? Number.NaN, AT.weather + 4 * place)
-  })
-  return slot
+  bytes.setFloat32(offset + AT.weather, observation.temp_C ?? Number.NaN, true)
+  bytes.setFloat32(offset + AT.weather + 4, observation.precip_mm ?? Number.NaN, true)
+  bytes.setFloat32(offset + AT.weather + 8, observation.wind_mps ?? Number.NaN, true)
 }
 
 /** Bin number of the slot at `offset`; 0 when it is empty. */

@@ -48,7 +48,7 @@ withRedis('where a Redis server can be had', () => {
           system,
           epoch,
           newestBin: 1,
-          slots: [{ stationId: 'a', index: 0, slot: Buffer.alloc(48) }],
+          writes: { stationIds: ['a'], indexes: Uint8Array.of(0), slots: Buffer.alloc(48) },
         })
         for (const key of keys) {
           expect(await redis.pttl(key)).toBeGreaterThan(30_000)
