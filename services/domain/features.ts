@@ -74,7 +74,11 @@ export function computeFeatures({
   station: StationFacts
   names: readonly string[]
 }): Float32Array {
-  return Float32Array.from(names, (name) => feature(name).compute(window, station) ?? Number.NaN)
+  const values = new Float32Array(names.length)
+  for (let place = 0; place < names.length; place += 1) {
+    values[place] = feature(names[place]!).compute(window, station) ?? Number.NaN
+  }
+  return values
 }
 
 function feature(name: string): Feature {

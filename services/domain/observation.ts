@@ -44,7 +44,7 @@ export interface Observation {
   weather_issued: number | null
 }
 
-/** The whole-number, text and flag fields that the content hash covers, in its order. */
+/** The whole-number, text and flag fields that the content hash covers, in its order; SQL makes its text from them. */
 export const HASHED_FIELDS = [
   'bikes',
   'docks',
@@ -70,8 +70,40 @@ export const HASHED_FIELDS = [
  * flags are `true`/`false`. SQL computes the same text, so stream and compaction agree on the last of a tie.
  */
 export function contentHash(observation: Observation): string {
-  const text = HASHED_FIELDS.map((field) => observation[field] ?? '').join('|')
-  return hash('md5', text, 'hex')
+  const { bikes, docks, mechanical, ebike, bikes_disabled, docks_disabled } = observation
+  const { is_installed, is_renting, is_returning, status, capacity, name, last_reported } = observation
+  const counts = `${orNone(bikes)}|${orNone(docks)}|${mechanical}|${ebike}|${orNone(bikes_disabled)}|${orNone(docks_disabled)}`
+  const flags = `${is_installed}|${is_renting}|${is_returning}|${status}`
+  const facts = `${orNone(capacity)}|${orNone(name)}|${orNone(last_reported)}`
+  return hash('md5', `${counts}|${flags}|${facts}|${pollText(observation)}`, 'hex')
+}
+
+type PollFields = Pick<Observation, 'published_utc' | 'poll_id' | 'weather_hour' | 'weather_issued'>
+
+/** The fields that a poll's observations share, last in HASHED_FIELDS, and their text: written once a poll. */
+let shared: PollFields & { text: string } = {
+  published_utc: null,
+  poll_id: '',
+  weather_hour: null,
+  weather_issued: null,
+  text: '|||',
+}
+
+function pollText({ published_utc, poll_id, weather_hour, weather_issued }: PollFields): string {
+  if (
+    shared.published_utc !== published_utc ||
+    shared.poll_id !== poll_id ||
+    shared.weather_hour !== weather_hour ||
+    shared.weather_issued !== weather_issued
+  ) {
+    const text = `${orNone(published_utc)}|${poll_id}|${orNone(weather_hour)}|${orNone(weather_issued)}`
+    shared = { published_utc, poll_id, weather_hour, weather_issued, text }
+  }
+  return shared.text
+}
+
+function orNone(value: string | number | null): string | number {
+  return value === null ? '' : value
 }
 
 /**

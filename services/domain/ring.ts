@@ -1,5 +1,5 @@
 import { BIN_MS } from './bin.ts'
-import { binNumber, compareSlots, readSlot, type Slot, slotBinNumber } from './slot.ts'
+import { binIn, binNumber, compareSlots, type Slot, slotBinNumber, slotIn, viewOf } from './slot.ts'
 import { RING_SLOTS, SLOT_BYTES, WINDOW_BINS } from './window.ts'
 
 /** Bytes of one station's ring. */
@@ -84,12 +84,15 @@ export function readWindow({ ring, tbin, current, lags = ALL_LAGS }: ReadWindowO
 } {
   const slots: (Slot | null)[] = new Array(WINDOW_BINS).fill(null)
   const overrun: number[] = []
+  const view = viewOf(ring)
+  const newest = binNumber(tbin)
   for (const lag of lags) {
     if (lag === 0 && current !== undefined) continue
-    const bin = tbin - lag * BIN_MS
-    const found = slotOf(ring, bin)
-    if (found === 'overrun') overrun.push(bin)
-    else if (found !== 'missing') slots[lag] = readSlot(ring, found.offset)
+    const asked = newest - lag
+    const offset = (asked % RING_SLOTS) * SLOT_BYTES
+    const found = binIn(view, offset)
+    if (found === asked) slots[lag] = slotIn(view, offset)
+    else if (found > asked) overrun.push(asked * BIN_MS)
   }
   if (current !== undefined) slots[0] = current
   return { window: { tbin_utc: tbin, slots }, overrun }

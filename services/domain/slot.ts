@@ -28,16 +28,6 @@ export interface Slot {
 }
 
 const AT = { bin: 0, ts: 4, fetched: 8, hash: 16, counts: 20, flags: 34, weather: 36 } as const
-const COUNTS = [
-  'bikes',
-  'docks',
-  'mechanical',
-  'ebike',
-  'bikes_disabled',
-  'docks_disabled',
-  'capacity',
-] as const
-const WEATHER = ['temp_C', 'precip_mm', 'wind_mps'] as const
 const FLAG = { installed: 1, renting: 2, returning: 4, ok: 8 } as const
 /** Largest count that a slot holds; larger ones are held as this. */
 export const LARGEST_COUNT = 32_767
@@ -54,29 +44,45 @@ export function fitsSlot(ts: number): boolean {
   return number >= 1 && number <= LARGEST_BIN_NUMBER
 }
 
-/** Packs an observation into SLOT_BYTES bytes. Its `ts_utc` must satisfy `fitsSlot` (else RangeError). */
+/** Packs an observation into SLOT_BYTES bytes of its own. Its `ts_utc` must satisfy `fitsSlot`. */
 export function packSlot(observation: Observation): Buffer {
   const slot = Buffer.alloc(SLOT_BYTES)
+  writeSlot(viewOf(slot), 0, observation)
+  return slot
+}
+
+/** The bytes as what reads and writes many slots at once: four times as fast as a Buffer's own methods. */
+export function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Packs an observation into the SLOT_BYTES bytes at `offset`. Its `ts_utc` must satisfy `fitsSlot`. */
+export function writeSlot(bytes: DataView, offset: number, observation: Observation): void {
   const tbin = floorBin(observation.ts_utc)
-  slot.writeUInt32LE(binNumber(tbin), AT.bin)
-  slot.writeUInt32LE(Math.trunc(observation.ts_utc - tbin), AT.ts)
-  slot.writeDoubleLE(observation.fetched_utc, AT.fetched)
-  slot.writeUInt32LE(Number.parseInt(contentHash(observation).slice(0, 8), 16), AT.hash)
-  COUNTS.forEach((field, place) => {
-    const count = observation[field]
-    slot.writeInt16LE(count === null ? -1 : Math.min(count, LARGEST_COUNT), AT.counts + 2 * place)
-  })
-  slot.writeUInt16LE(
+  bytes.setUint32(offset + AT.bin, binNumber(tbin), true)
+  bytes.setUint32(offset + AT.ts, Math.trunc(observation.ts_utc - tbin), true)
+  bytes.setFloat64(offset + AT.fetched, observation.fetched_utc, true)
+  bytes.setUint32(offset + AT.hash, Number.parseInt(contentHash(observation).slice(0, 8), 16), true)
+  const count = (place: number, value: number | null): void =>
+    bytes.setInt16(offset + AT.counts + 2 * place, value === null ? -1 : Math.min(value, LARGEST_COUNT), true)
+  count(0, observation.bikes)
+  count(1, observation.docks)
+  count(2, observation.mechanical)
+  count(3, observation.ebike)
+  count(4, observation.bikes_disabled)
+  count(5, observation.docks_disabled)
+  count(6, observation.capacity)
+  bytes.setUint16(
+    offset + AT.flags,
     (observation.is_installed ? FLAG.installed : 0) |
       (observation.is_renting ? FLAG.renting : 0) |
       (observation.is_returning ? FLAG.returning : 0) |
       (statusOpen(observation) ? FLAG.ok : 0),
-    AT.flags,
+    true,
   )
-  WEATHER.forEach((field, place) => {
-    slot.writeFloatLE(observation[field] ?? Number.NaN, AT.weather + 4 * place)
-  })
-  return slot
+  bytes.setFloat32(offset + AT.weather, observation.temp_C ?? Number.NaN, true)
+  bytes.setFloat32(offset + AT.weather + 4, observation.precip_mm ?? Number.NaN, true)
+  bytes.setFloat32(offset + AT.weather + 8, observation.wind_mps ?? Number.NaN, true)
 }
 
 /** Bin number of the slot at `offset`; 0 when it is empty. */
@@ -84,48 +90,65 @@ export function slotBinNumber(bytes: Buffer, offset = 0): number {
   return bytes.readUInt32LE(offset + AT.bin)
 }
 
+/** As `slotBinNumber`. */
+export function binIn(bytes: DataView, offset: number): number {
+  return bytes.getUint32(offset + AT.bin, true)
+}
+
 /** Event time of the slot at `offset`, epoch ms. */
 export function slotTime(bytes: Buffer, offset = 0): number {
   return slotBinNumber(bytes, offset) * BIN_MS + bytes.readUInt32LE(offset + AT.ts)
 }
 
+/** Milliseconds into its bin of the slot at `offset`. */
+export function millisecondsIn(bytes: DataView, offset: number): number {
+  return bytes.getUint32(offset + AT.ts, true)
+}
+
 /** Bikes of the slot at `offset`, -1 where unknown. */
-export function slotBikes(bytes: Buffer, offset = 0): number {
-  return bytes.readInt16LE(offset + AT.counts)
+export function bikesIn(bytes: DataView, offset: number): number {
+  return bytes.getInt16(offset + AT.counts, true)
 }
 
 /** The slot at `offset`, null when it is empty. */
 export function readSlot(bytes: Buffer, offset = 0): Slot | null {
-  if (slotBinNumber(bytes, offset) === 0) return null
-  const count = (place: number): number | null => {
-    const value = bytes.readInt16LE(offset + AT.counts + 2 * place)
-    return value < 0 ? null : value
-  }
-  const weather = (place: number): number | null => {
-    const value = bytes.readFloatLE(offset + AT.weather + 4 * place)
-    return Number.isNaN(value) ? null : value
-  }
-  const flags = bytes.readUInt16LE(offset + AT.flags)
+  return slotBinNumber(bytes, offset) === 0 ? null : slotIn(viewOf(bytes), offset)
+}
+
+/** The slot at `offset`, which is not empty. */
+export function slotIn(bytes: DataView, offset: number): Slot {
+  const tbin = binIn(bytes, offset) * BIN_MS
+  const flags = bytes.getUint16(offset + AT.flags, true)
   return {
-    tbin_utc: slotBinNumber(bytes, offset) * BIN_MS,
-    ts_utc: slotTime(bytes, offset),
-    fetched_utc: bytes.readDoubleLE(offset + AT.fetched),
-    hash_prefix: bytes.readUInt32LE(offset + AT.hash),
-    bikes: count(0),
-    docks: count(1),
-    mechanical: count(2),
-    ebike: count(3),
-    bikes_disabled: count(4),
-    docks_disabled: count(5),
-    capacity: count(6),
+    tbin_utc: tbin,
+    ts_utc: tbin + bytes.getUint32(offset + AT.ts, true),
+    fetched_utc: bytes.getFloat64(offset + AT.fetched, true),
+    hash_prefix: bytes.getUint32(offset + AT.hash, true),
+    bikes: countIn(bytes, offset + AT.counts),
+    docks: countIn(bytes, offset + AT.counts + 2),
+    mechanical: countIn(bytes, offset + AT.counts + 4),
+    ebike: countIn(bytes, offset + AT.counts + 6),
+    bikes_disabled: countIn(bytes, offset + AT.counts + 8),
+    docks_disabled: countIn(bytes, offset + AT.counts + 10),
+    capacity: countIn(bytes, offset + AT.counts + 12),
     is_installed: (flags & FLAG.installed) !== 0,
     is_renting: (flags & FLAG.renting) !== 0,
     is_returning: (flags & FLAG.returning) !== 0,
     status_ok: (flags & FLAG.ok) !== 0,
-    temp_C: weather(0),
-    precip_mm: weather(1),
-    wind_mps: weather(2),
+    temp_C: weatherIn(bytes, offset + AT.weather),
+    precip_mm: weatherIn(bytes, offset + AT.weather + 4),
+    wind_mps: weatherIn(bytes, offset + AT.weather + 8),
   }
+}
+
+function countIn(bytes: DataView, offset: number): number | null {
+  const count = bytes.getInt16(offset, true)
+  return count < 0 ? null : count
+}
+
+function weatherIn(bytes: DataView, offset: number): number | null {
+  const value = bytes.getFloat32(offset, true)
+  return Number.isNaN(value) ? null : value
 }
 
 /**

@@ -67,23 +67,27 @@ export function emptyStation(): StationWindow {
 
 /** What a merge changed: the slot's bytes in the ring, the facts, both or neither. */
 export interface StationMerge {
-  slot: Buffer
   slotChanged: boolean
   factsChanged: boolean
 }
 
 /**
- * Merges an observation. The facts are those of the greatest observation of the ring (bytes decide a tie), so they too
- * are the same in any order of arrival.
+ * Merges an observation whose slot, packed, is at `offset` of `slots`. The facts are those of the greatest observation of
+ * the ring (bytes decide a tie), so they too are the same in any order of arrival.
  */
-export function mergeObservation(station: StationWindow, observation: Observation): StationMerge {
-  const slot = packSlot(observation)
+export function mergeObservation(
+  station: StationWindow,
+  observation: Observation,
+  slots: Buffer = packSlot(observation),
+  offset = 0,
+): StationMerge {
   const { newest } = station
-  const order = newest === null ? 1 : compareSlots(slot, 0, station.ring, ringIndex(newest) * SLOT_BYTES)
-  const slotChanged = mergeSlot(station.ring, slot)
-  station.newest = Math.max(newest ?? 0, floorBin(observation.ts_utc))
-  const facts = { name: observation.name, lat: observation.lat, lon: observation.lon }
-  return { slot, slotChanged, factsChanged: takeFacts(station, facts, order) }
+  const order =
+    newest === null ? 1 : compareSlots(slots, offset, station.ring, ringIndex(newest) * SLOT_BYTES)
+  const slotChanged = mergeSlot(station.ring, slots, offset)
+  const tbin = floorBin(observation.ts_utc)
+  if (newest === null || tbin > newest) station.newest = tbin
+  return { slotChanged, factsChanged: takeFacts(station, observation, order) }
 }
 
 /** Merges a stored station into one in memory; says whether anything changed. */
@@ -99,10 +103,11 @@ export function mergeStation(station: StationWindow, other: StationWindow): bool
   return mergeRing(station.ring, other.ring) || factsChanged
 }
 
-function takeFacts(station: StationWindow, facts: StationFacts, order: number): boolean {
+function takeFacts(station: StationWindow, given: StationFacts, order: number): boolean {
   if (order < 0) return false
   const { name, lat, lon } = station.facts
-  if (Object.is(name, facts.name) && Object.is(lat, facts.lat) && Object.is(lon, facts.lon)) return false
+  if (name === given.name && Object.is(lat, given.lat) && Object.is(lon, given.lon)) return false
+  const facts = { name: given.name, lat: given.lat, lon: given.lon }
   const bytes = packFacts(facts).compare(packFacts(station.facts))
   if (bytes === 0 || (order === 0 && bytes < 0)) return false
   station.facts = facts

@@ -1,7 +1,8 @@
 import { BIN_MS } from './bin.ts'
 import type { Observation } from './observation.ts'
 import { ringIndex, slotOf } from './ring.ts'
-import { fitsSlot, slotBinNumber, slotTime } from './slot.ts'
+import { fitsSlot, slotTime } from './slot.ts'
+import { SlotTable } from './slot-table.ts'
 import {
   emptyStation,
   mergeObservation,
@@ -10,21 +11,19 @@ import {
   readStation,
   type StationWindow,
 } from './station-window.ts'
-import { RING_SLOTS, SLOT_BYTES, WINDOW_BINS, type WindowUpdate } from './window.ts'
+import { RING_SLOTS, SLOT_BYTES, type SlotWrites, WINDOW_BINS, type WindowUpdate } from './window.ts'
 
-/** A slot to write in place: see `WindowStore.write`. */
-interface ChangedSlot {
-  stationId: string
-  index: number
-  slot: Buffer
-}
-
-/** What a poll changed. `slots` has at least one entry for each listed station; `rewritten` need their whole value. */
+/** What a poll changed: at least one slot of each listed station; `rewritten` need their whole value. */
 export interface PollMerge {
-  slots: ChangedSlot[]
+  writes: SlotWrites
   rewritten: Set<string>
   /** Observations whose event time no slot can hold. */
   unfit: number
+}
+
+/** A station's window and the number of the last merge that changed a slot of it. */
+interface OwnStation extends StationWindow {
+  mergedIn: number
 }
 
 /**
@@ -33,8 +32,11 @@ export interface PollMerge {
  */
 export class SystemWindow {
   readonly system: string
-  readonly #stations = new Map<string, StationWindow>()
+  readonly #stations = new Map<string, OwnStation>()
+  /** Ids in order; null once a station came or went. */
+  #sorted: string[] | null = null
   #newestBin: number | null = null
+  #merges = 0
 
   constructor(system: string) {
     this.system = system
@@ -54,7 +56,7 @@ export class SystemWindow {
     for (const [stationId, bytes] of packed) {
       const stored = readStation(bytes)
       if (stored === null) continue
-      const station = this.#stations.get(stationId) ?? emptyStation()
+      const station = this.#stations.get(stationId) ?? { ...emptyStation(), mergedIn: 0 }
       mergeStation(station, stored)
       this.#settle(stationId, station)
     }
@@ -63,9 +65,9 @@ export class SystemWindow {
 
   /** Merges a poll's observations and gives what to write. Without observations the newest slots are given again. */
   merge(observations: readonly Observation[]): PollMerge {
-    const slots: ChangedSlot[] = []
+    this.#merges += 1
     const rewritten = new Set<string>()
-    const touched = new Set<string>()
+    const writes = new SlotTable(observations.length + this.#stations.size)
     let unfit = 0
     for (const observation of observations) {
       if (!fitsSlot(observation.ts_utc)) {
@@ -73,27 +75,21 @@ export class SystemWindow {
         continue
       }
       const stationId = observation.station_id
-      const station = this.#stations.get(stationId) ?? emptyStation()
-      const merged = mergeObservation(station, observation)
+      const station = this.#stations.get(stationId) ?? { ...emptyStation(), mergedIn: 0 }
+      const offset = writes.pack(observation)
+      const { slotChanged, factsChanged } = mergeObservation(station, observation, writes.bytes, offset)
       this.#settle(stationId, station)
-      if (merged.factsChanged) rewritten.add(stationId)
-      if (!merged.slotChanged) continue
-      touched.add(stationId)
-      const index = slotBinNumber(merged.slot) % RING_SLOTS
-      slots.push({ stationId, index, slot: merged.slot })
+      if (factsChanged) rewritten.add(stationId)
+      if (!slotChanged) continue
+      station.mergedIn = this.#merges
+      writes.keep(stationId)
     }
     this.#forget()
     for (const stationId of this.listed()) {
-      if (touched.has(stationId)) continue
-      const { ring, newest } = this.#stations.get(stationId)!
-      const index = ringIndex(newest!)
-      slots.push({
-        stationId,
-        index,
-        slot: ring.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES),
-      })
+      const { ring, newest, mergedIn } = this.#stations.get(stationId)!
+      if (mergedIn !== this.#merges) writes.copy(stationId, ring, ringIndex(newest!) * SLOT_BYTES)
     }
-    return { slots, rewritten, unfit }
+    return { writes: writes.writes(), rewritten, unfit }
   }
 
   /** Stations with any slot in T−48..T, sorted by id: those that an update speaks of. */
@@ -101,9 +97,8 @@ export class SystemWindow {
     const newest = this.#newestBin
     if (newest === null) return []
     const oldest = newest - (WINDOW_BINS - 1) * BIN_MS
-    const ids: string[] = []
-    for (const [stationId, station] of this.#stations) if (station.newest! >= oldest) ids.push(stationId)
-    return ids.sort()
+    this.#sorted ??= [...this.#stations.keys()].sort()
+    return this.#sorted.filter((stationId) => this.#stations.get(stationId)!.newest! >= oldest)
   }
 
   /** Packed values of the stations asked for (default all); those unknown are left out. */
@@ -149,17 +144,22 @@ export class SystemWindow {
     return update
   }
 
-  #settle(stationId: string, station: StationWindow): void {
+  #settle(stationId: string, station: OwnStation): void {
     if (station.newest === null) return
-    this.#stations.set(stationId, station)
-    this.#newestBin = Math.max(this.#newestBin ?? 0, station.newest)
+    if (!this.#stations.has(stationId)) {
+      this.#stations.set(stationId, station)
+      this.#sorted = null
+    }
+    if (this.#newestBin === null || station.newest > this.#newestBin) this.#newestBin = station.newest
   }
 
   #forget(): void {
     const newest = this.#newestBin
     if (newest === null) return
     for (const [stationId, station] of this.#stations) {
-      if (station.newest! <= newest - RING_SLOTS * BIN_MS) this.#stations.delete(stationId)
+      if (station.newest! > newest - RING_SLOTS * BIN_MS) continue
+      this.#stations.delete(stationId)
+      this.#sorted = null
     }
   }
 }

@@ -5,6 +5,15 @@ export const RING_SLOTS = 73
 /** Bytes of one packed slot, little-endian; the layout is in docs/contracts.md. */
 export const SLOT_BYTES = 48
 
+/** Slots to write at their places in the rings of their stations: parallel arrays, `slots` packed one after the other. */
+export interface SlotWrites {
+  stationIds: string[]
+  /** Position in the ring, 0..RING_SLOTS-1. */
+  indexes: Uint8Array
+  /** `stationIds.length` × SLOT_BYTES bytes. */
+  slots: Buffer
+}
+
 /**
  * What one complete poll did to a system's windows: slot T of every station of the system, ready to forecast from.
  * Record `WindowUpdate`, key system. Arrays run parallel to `station_ids`. Times are epoch ms, UTC.

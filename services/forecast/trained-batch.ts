@@ -50,16 +50,18 @@ export class UpdateWindows {
 
   /** The pack's stations and, after them, those of the update that it does not know. */
   servedBy(pack: TrainedModelPack): ServedStations {
-    const trained = new Set(pack.encoders.places.map(({ id }) => id))
+    const found = served.get(pack) ?? { unknown: '[]', stations: servedStations({ ...pack, unknown: [] }) }
+    const trained = pack.encoders.places.length
     const unknown = this.#stations
-      .filter(({ id }) => !trained.has(id))
+      .filter(({ id }) => !((found.stations.placeOf.get(id) ?? trained) < trained))
       .map(({ id, lat, lon }) => ({ id, lat, lon, capacity: null }))
     const key = JSON.stringify(unknown)
-    const found = served.get(pack)
-    if (found?.unknown === key) return found.stations
-    const stations = servedStations({ ...pack, unknown })
-    served.set(pack, { unknown: key, stations })
-    return stations
+    if (found.unknown !== key) {
+      found.unknown = key
+      found.stations = servedStations({ ...pack, unknown })
+    }
+    served.set(pack, found)
+    return found.stations
   }
 }
 
@@ -100,24 +102,22 @@ export function trainedBatch({
     encoders: { horizonMinutes: horizon, ...encoders },
     history,
   })
-  const rows = stations.map(({ id }) => placeOf.get(id)! * RICH_FEATURES.length)
-  const column = (name: string): number => COLUMN.get(name)!
-  const columns = features.names.map(column)
-  const values = new Float32Array(rows.length * columns.length)
-  let at = 0
-  for (const first of rows) for (const place of columns) values[at++] = all[first + place]!
+  const rows = stations.length
+  const places = Int32Array.from(stations, ({ id }) => placeOf.get(id)!)
+  const of = (names: readonly string[]): Float32Array => columnsOf(all, places, names)
   const facts: RowFacts = {
-    station: Int32Array.from(stations, ({ id }) => placeOf.get(id)!),
-    hour: new Uint8Array(rows.length).fill(localHour({ utc: update.tbin_utc, timezone })),
-    bikes: Float32Array.from(rows, (first) => all[first + column('bikes')]!),
-    docks: Float32Array.from(rows, (first) => all[first + column('docks')]!),
-    capacity: Float32Array.from(rows, (first) => all[first + column('capacity')]!),
+    station: places,
+    hour: new Uint8Array(rows).fill(localHour({ utc: update.tbin_utc, timezone })),
+    bikes: of(['bikes']),
+    docks: of(['docks']),
+    capacity: of(['capacity']),
   }
+  const values = of(features.names)
   return {
     values,
-    width: columns.length,
+    width: features.names.length,
     async forecasts() {
-      const { outputs, milliseconds } = await pack.predict(values, rows.length)
+      const { outputs, milliseconds } = await pack.predict(values, rows)
       return {
         milliseconds,
         rows: stations.map(({ slot }, row) =>
@@ -132,4 +132,18 @@ export function trainedBatch({
       }
     },
   }
+}
+
+/** The named features of the stations at `places`, row after row. */
+function columnsOf(features: Float32Array, places: Int32Array, names: readonly string[]): Float32Array {
+  const columns = Int32Array.from(names, (name) => COLUMN.get(name)!)
+  const values = new Float32Array(places.length * columns.length)
+  let at = 0
+  for (let row = 0; row < places.length; row += 1) {
+    const first = places[row]! * RICH_FEATURES.length
+    for (let column = 0; column < columns.length; column += 1) {
+      values[at++] = features[first + columns[column]!]!
+    }
+  }
+  return values
 }

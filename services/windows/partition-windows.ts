@@ -1,5 +1,6 @@
 import type { Observation } from '../domain/observation.ts'
 import { type AssembledPoll, PollAssembler } from '../domain/poll-assembly.ts'
+import { writesWithout } from '../domain/slot-table.ts'
 import { SystemWindow } from '../domain/system-window.ts'
 import type { WindowUpdate } from '../domain/window.ts'
 import { hasCode } from '../platform/errors.ts'
@@ -129,7 +130,7 @@ export class PartitionWindows {
     const { window } = owned
     // Merging again after a failed write changes nothing in memory, so the whole windows are due.
     const whole = owned.restore
-    const { slots, rewritten, unfit } = window.merge(observations)
+    const { writes, rewritten, unfit } = window.merge(observations)
     owned.restore = true
     metrics.unfit.inc(unfit)
     await fault('merged')
@@ -141,12 +142,11 @@ export class PartitionWindows {
     try {
       const due = new Set(rewritten)
       if (!whole) {
-        const inPlace = slots.filter(({ stationId }) => !rewritten.has(stationId))
         const { missing } = await platform.windows.write({
           system,
           epoch: owned.epoch,
           newestBin,
-          slots: inPlace,
+          writes: writesWithout(writes, rewritten),
         })
         for (const stationId of missing) due.add(stationId)
       }

@@ -38,8 +38,8 @@ async function measure(kind: string, store: WindowStore, quick: boolean): Promis
     runs,
     warm: 5,
     work: async (run) => {
-      const { slots } = window.merge(polls[run + 1]!)
-      await store.write({ system: CITY, epoch, newestBin: window.newestBin!, slots })
+      const { writes } = window.merge(polls[run + 1]!)
+      await store.write({ system: CITY, epoch, newestBin: window.newestBin!, writes })
     },
   })
   const ids = polls[0]!.map(({ station_id }) => station_id)

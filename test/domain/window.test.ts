@@ -4,6 +4,7 @@ import { BIN_MS, floorBin } from '../../services/domain/bin.ts'
 import { compareObservations, type Observation } from '../../services/domain/observation.ts'
 import { emptyRing, mergeSlot, readWindow, slotOf } from '../../services/domain/ring.ts'
 import { packSlot, readSlot } from '../../services/domain/slot.ts'
+import { writesWithout } from '../../services/domain/slot-table.ts'
 import { packStation, readStation } from '../../services/domain/station-window.ts'
 import { SystemWindow } from '../../services/domain/system-window.ts'
 import { RING_SLOTS, SLOT_BYTES, WINDOW_BINS } from '../../services/domain/window.ts'
@@ -133,6 +134,30 @@ describe('system window', () => {
     )
   })
 
+  test('the writes of every poll, and the values of who must be rewritten, keep a copy equal', () => {
+    const polls = fc.array(fc.array(anyObservation, { maxLength: 12 }), { maxLength: 12 })
+    fc.assert(
+      fc.property(polls, (all) => {
+        const window = new SystemWindow('town')
+        const copies = new Map<string, Buffer>()
+        for (const each of all) {
+          const { writes, rewritten } = window.merge(each)
+          const { stationIds, indexes, slots } = writesWithout(writes, rewritten)
+          expect(stationIds.filter((id) => rewritten.has(id))).toEqual([])
+          stationIds.forEach((id, place) => {
+            const slot = slots.subarray(place * SLOT_BYTES, (place + 1) * SLOT_BYTES)
+            slot.copy(copies.get(id)!, indexes[place]! * SLOT_BYTES)
+          })
+          for (const [id, packed] of window.packed(rewritten)) copies.set(id, packed)
+          for (const id of copies.keys()) if (!window.packed([id]).has(id)) copies.delete(id)
+          const held = [...copies].map(([id, bytes]): [string, string] => [id, bytes.toString('hex')])
+          expect(held.sort()).toEqual(rings(window))
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   test('an update carries slot T of every listed station, an empty one where T was not observed', () => {
     const window = new SystemWindow('town')
     window.merge([at(0, { station_id: 'b', bikes: 1, name: 'B' })])
@@ -154,8 +179,9 @@ describe('system window', () => {
   test('a late poll merges its slot and T stays the newest bin', () => {
     const window = new SystemWindow('town')
     window.merge([at(5, { bikes: 5 })])
-    const { slots } = window.merge([at(3, { bikes: 3 })])
-    expect(slots.map(({ slot }) => readSlot(slot)?.bikes)).toEqual([3])
+    const { writes } = window.merge([at(3, { bikes: 3 })])
+    expect(writes.stationIds).toEqual(['a'])
+    expect(readSlot(writes.slots)?.bikes).toBe(3)
     const update = window.update(poll)!
     expect(update.tbin_utc).toBe(BIN + 5 * BIN_MS)
     expect(readSlot(update.slots)?.bikes).toBe(5)
@@ -164,11 +190,10 @@ describe('system window', () => {
   test('a poll without rows gives every listed station’s newest slot again, so that the store is asked about each', () => {
     const window = new SystemWindow('town')
     window.merge([at(0, { station_id: 'b' }), at(1, { station_id: 'a' })])
-    const { slots, rewritten } = window.merge([])
-    expect(slots.map(({ stationId, index }) => [stationId, index])).toEqual([
-      ['a', (BIN / BIN_MS + 1) % RING_SLOTS],
-      ['b', (BIN / BIN_MS) % RING_SLOTS],
-    ])
+    const { writes, rewritten } = window.merge([])
+    expect(writes.stationIds).toEqual(['a', 'b'])
+    expect([...writes.indexes]).toEqual([(BIN / BIN_MS + 1) % RING_SLOTS, (BIN / BIN_MS) % RING_SLOTS])
+    expect(writes.slots).toHaveLength(2 * SLOT_BYTES)
     expect(rewritten.size).toBe(0)
   })
 
@@ -186,7 +211,10 @@ describe('system window', () => {
 
   test('nothing observed means no update, and a time that no slot holds is counted, not merged', () => {
     const window = new SystemWindow('town')
-    expect(window.merge([observation({ ts_utc: 5, fetched_utc: 5 })])).toMatchObject({ unfit: 1, slots: [] })
+    expect(window.merge([observation({ ts_utc: 5, fetched_utc: 5 })])).toMatchObject({
+      unfit: 1,
+      writes: { stationIds: [] },
+    })
     expect(window.update(poll)).toBeNull()
   })
 })
@@ -203,7 +231,9 @@ describe('packed station', () => {
         const station = { ring: ringOf(all), facts: each }
         const bins = all.map(({ ts_utc }) => floorBin(ts_utc))
         const newest = bins.length === 0 ? null : Math.max(...bins)
-        expect(readStation(packStation(station))).toEqual({ ...station, newest })
+        const { ring, ...read } = readStation(packStation(station))!
+        expect(ring.equals(station.ring)).toBe(true)
+        expect(read).toEqual({ facts: each, newest })
       }),
     )
   })

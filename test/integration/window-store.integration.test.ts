@@ -48,7 +48,7 @@ withRedis('where a Redis server can be had', () => {
           system,
           epoch,
           newestBin: 1,
-          slots: [{ stationId: 'a', index: 0, slot: Buffer.alloc(48) }],
+          writes: { stationIds: ['a'], indexes: Uint8Array.of(0), slots: Buffer.alloc(48) },
         })
         for (const key of keys) {
           expect(await redis.pttl(key)).toBeGreaterThan(30_000)
@@ -72,15 +72,15 @@ withRedis('where a Redis server can be had', () => {
         const owner = { system, epoch, newestBin: 1 }
         const rings = new Map(['a', 'b'].map((id) => [id, Buffer.alloc(3504)]))
         await store.restore({ ...owner, rings })
-        const slots = ['a', 'b'].map((stationId) => ({ stationId, index: 0, slot: Buffer.alloc(48, 1) }))
-        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        const writes = { stationIds: ['a', 'b'], indexes: new Uint8Array(2), slots: Buffer.alloc(96, 1) }
+        expect(await store.write({ ...owner, writes })).toEqual({ missing: [] })
         const before = (await redis.get(keyOf('window-writes')))!
-        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        expect(await store.write({ ...owner, writes })).toEqual({ missing: [] })
         // As a replica has it that was promoted before the last write came to it.
         await redis.set(keyOf('window-writes'), before)
-        expect(await store.write({ ...owner, slots })).toEqual({ missing: ['a', 'b'] })
+        expect(await store.write({ ...owner, writes })).toEqual({ missing: ['a', 'b'] })
         await store.restore({ ...owner, rings })
-        expect(await store.write({ ...owner, slots })).toEqual({ missing: [] })
+        expect(await store.write({ ...owner, writes })).toEqual({ missing: [] })
         await redis.set(keyOf('window-writes'), before)
         await expect(store.restore({ ...owner, rings })).rejects.toMatchObject({
           code: 'window_store_unreachable',
@@ -89,7 +89,7 @@ withRedis('where a Redis server can be had', () => {
         await store.restore({ ...owner, rings })
         for (const evicted of ['window-stations', 'window-writes']) {
           await redis.del(keyOf(evicted))
-          expect(await store.write({ ...owner, slots })).toEqual({ missing: ['a', 'b'] })
+          expect(await store.write({ ...owner, writes })).toEqual({ missing: ['a', 'b'] })
           await store.restore({ ...owner, rings })
           expect(await store.load(system)).toEqual(rings)
         }

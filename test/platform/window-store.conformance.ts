@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { RING_SLOTS, SLOT_BYTES } from '../../services/domain/window.ts'
-import type { SlotWrite, WindowStore } from '../../services/platform/window-store/port.ts'
+import { RING_SLOTS, SLOT_BYTES, type SlotWrites } from '../../services/domain/window.ts'
+import type { WindowStore } from '../../services/platform/window-store/port.ts'
 
 export interface WindowStoreUnderTest {
   store: WindowStore
@@ -33,10 +33,11 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
     }
     const value = (fill: number, facts = ''): Buffer =>
       Buffer.concat([Buffer.alloc(VALUE_BYTES, fill), Buffer.from(facts)])
-    const slot = (stationId: string, index: number, fill: number): SlotWrite => ({
-      stationId,
-      index,
-      slot: Buffer.alloc(SLOT_BYTES, fill),
+    /** Station, place in the ring and what fills the slot. */
+    const writesOf = (...each: [stationId: string, index: number, fill: number][]): SlotWrites => ({
+      stationIds: each.map(([stationId]) => stationId),
+      indexes: Uint8Array.from(each, ([, index]) => index),
+      slots: Buffer.concat(each.map(([, , fill]) => Buffer.alloc(SLOT_BYTES, fill))),
     })
 
     test('a system never written loads as nothing and reads as nulls', () =>
@@ -54,8 +55,8 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
     test('slots of a station that is absent are reported missing and write nothing', () =>
       with_(async (store) => {
         const epoch = await store.claim(system)
-        const slots = [slot('a', 0, 1), slot('b', 1, 2), slot('b', 2, 3)]
-        const { missing } = await store.write({ system, epoch, newestBin: BIN, slots })
+        const writes = writesOf(['a', 0, 1], ['b', 1, 2], ['b', 2, 3])
+        const { missing } = await store.write({ system, epoch, newestBin: BIN, writes })
         expect(missing.sort()).toEqual(['a', 'b'])
         expect(await store.read(system, ['a', 'b'])).toEqual([null, null])
         expect((await store.load(system)).size).toBe(0)
@@ -86,7 +87,7 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
           system,
           epoch,
           newestBin: BIN,
-          slots: [slot('a', 0, 1), slot('a', last, 2)],
+          writes: writesOf(['a', 0, 1], ['a', last, 2]),
         })
         expect(missing).toEqual([])
         const expected = value(7, 'facts')
@@ -110,7 +111,7 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
           system,
           epoch,
           newestBin: BIN,
-          slots: ids.map((id, place) => slot(id, place % RING_SLOTS, 5)),
+          writes: writesOf(...ids.map((id, place): [string, number, number] => [id, place % RING_SLOTS, 5])),
         })
         expect(missing).toEqual(ids.filter((_, place) => place % 1_000 === 0))
         const [second] = await store.read(system, ['station-11999'])
@@ -124,7 +125,7 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
         const rings = new Map([['a', value(1)]])
         await store.restore({ system, epoch: old, newestBin: BIN, rings })
         const epoch = await store.claim(system)
-        const write = store.write({ system, epoch: old, newestBin: BIN, slots: [slot('a', 0, 9)] })
+        const write = store.write({ system, epoch: old, newestBin: BIN, writes: writesOf(['a', 0, 9]) })
         await expect(write).rejects.toMatchObject({ code: 'window_stale_epoch', retryable: false })
         const restore = store.restore({
           system,
@@ -134,17 +135,19 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
         })
         await expect(restore).rejects.toMatchObject({ code: 'window_stale_epoch' })
         expect(await store.load(system)).toEqual(rings)
-        await store.write({ system, epoch, newestBin: BIN, slots: [slot('a', 0, 2)] })
+        await store.write({ system, epoch, newestBin: BIN, writes: writesOf(['a', 0, 2]) })
       }))
 
     test('a write whose newest bin is behind the owner’s own is refused, after a new claim it is taken', () =>
       with_(async (store) => {
         const epoch = await store.claim(system)
-        await store.write({ system, epoch, newestBin: BIN, slots: [] })
-        const write = store.write({ system, epoch, newestBin: BIN - 300_000, slots: [] })
+        await store.write({ system, epoch, newestBin: BIN, writes: writesOf() })
+        const write = store.write({ system, epoch, newestBin: BIN - 300_000, writes: writesOf() })
         await expect(write).rejects.toMatchObject({ code: 'window_stale_epoch' })
         const next = await store.claim(system)
-        expect(await store.write({ system, epoch: next, newestBin: BIN - 300_000, slots: [] })).toEqual({
+        expect(
+          await store.write({ system, epoch: next, newestBin: BIN - 300_000, writes: writesOf() }),
+        ).toEqual({
           missing: [],
         })
       }))
@@ -159,7 +162,7 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
           system: other,
           epoch: otherEpoch,
           newestBin: BIN,
-          slots: [slot('a', 0, 1)],
+          writes: writesOf(['a', 0, 1]),
         })
         expect(missing).toEqual(['a'])
       }))
@@ -169,7 +172,7 @@ export function describeWindowStore(name: string, open: () => Promise<WindowStor
         const epoch = await store.claim(system)
         await store.restore({ system, epoch, newestBin: BIN, rings: new Map([['a', value(1)]]) })
         await empty()
-        const write = { system, epoch, newestBin: BIN, slots: [slot('a', 0, 9)] }
+        const write = { system, epoch, newestBin: BIN, writes: writesOf(['a', 0, 9]) }
         expect(await store.write(write)).toEqual({ missing: ['a'] })
         await store.restore({ system, epoch, newestBin: BIN, rings: new Map([['a', value(3)]]) })
         expect(await store.read(system, ['a'])).toEqual([value(3)])

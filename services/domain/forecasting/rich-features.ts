@@ -114,6 +114,7 @@ export function richFeatures({
     const own = grid.capacity[first + station]!
     capacities[station] = own > 0 ? own : (places[station]!.capacity ?? Number.NaN)
   }
+  const sources = nearSources(history, capacities)
   const networkShort = meanOf(history.changes[2]!)
   const networkLong = meanOf(history.changes[5]!)
   for (let station = 0; station < stations; station += 1) {
@@ -130,13 +131,17 @@ export function richFeatures({
     features[at++] = capacity > 0 ? bikes / capacity : Number.NaN
     features[at++] = capacity > 0 ? docks / capacity : Number.NaN
     features[at++] = capacity - bikes - docks
-    for (const changes of history.changes) features[at++] = changes[station]!
-    for (const means of history.means) features[at++] = bikes - means[station]!
-    for (const spreads of history.spreads) features[at++] = spreads[station]!
+    for (let lag = 0; lag < CHANGE_LAGS.length; lag += 1) features[at++] = history.changes[lag]![station]!
+    for (let bins = 0; bins < MEAN_BINS.length; bins += 1) {
+      features[at++] = bikes - history.means[bins]![station]!
+    }
+    for (let bins = 0; bins < SPREAD_BINS.length; bins += 1) {
+      features[at++] = history.spreads[bins]![station]!
+    }
     features[at++] = history.trend[station]!
-    for (const [window, arrivals] of history.arrivals.entries()) {
-      features[at++] = arrivals[station]!
-      features[at++] = history.departures[window]![station]!
+    for (let bins = 0; bins < FLOW_BINS.length; bins += 1) {
+      features[at++] = history.arrivals[bins]![station]!
+      features[at++] = history.departures[bins]![station]!
     }
     features[at++] = history.moves[station]!
     features[at++] = history.minutesSinceChange[station]!
@@ -144,7 +149,7 @@ export function richFeatures({
     features[at++] = Number.isNaN(bikes) ? Number.NaN : grid.age[cell]!
     features[at++] = networkShort
     features[at++] = networkLong
-    at = near({ features, at, station, history, capacities, nearest: neighbourhood.nearest })
+    at = near({ features, at, station, sources, nearest: neighbourhood.nearest })
     features[at++] = places[station]!.lat ?? Number.NaN
     features[at++] = places[station]!.lon ?? Number.NaN
     features[at++] = neighbourhood.centreKm[station]!
@@ -172,32 +177,41 @@ function near(options: {
   features: Float32Array
   at: number
   station: number
-  history: WindowHistory
-  capacities: Float32Array
+  sources: NearSources
   nearest: Int32Array
 }): number {
-  const { features, station, history, capacities, nearest } = options
-  const sums = [0, 0, 0, 0]
-  const counts = [0, 0, 0, 0]
-  const add = (place: number, value: number): void => {
-    if (Number.isNaN(value)) return
-    sums[place]! += value
-    counts[place]! += 1
-  }
-  for (let rank = 0; rank < NEIGHBOURS; rank += 1) {
-    const other = nearest[station * NEIGHBOURS + rank]!
-    if (other < 0) break
-    const capacity = capacities[other]!
-    add(0, capacity > 0 ? history.bikes[other]! / capacity : Number.NaN)
-    add(1, history.changes[2]![other]!)
-    add(2, history.changes[5]![other]!)
-    add(3, history.arrivals[1]![other]! + history.departures[1]![other]!)
-  }
+  const { features, station, sources, nearest } = options
   let at = options.at
-  for (let place = 0; place < 4; place += 1) {
-    features[at++] = counts[place]! > 0 ? sums[place]! / counts[place]! : Number.NaN
+  for (let place = 0; place < sources.length; place += 1) {
+    const values = sources[place]!
+    let sum = 0
+    let count = 0
+    for (let rank = 0; rank < NEIGHBOURS; rank += 1) {
+      const other = nearest[station * NEIGHBOURS + rank]!
+      if (other < 0) break
+      const value = values[other]!
+      if (Number.isNaN(value)) continue
+      sum += value
+      count += 1
+    }
+    features[at++] = count > 0 ? sum / count : Number.NaN
   }
   return at
+}
+
+/** What the neighbours of a station are asked for, one value a station: occupancy, two changes and moves. */
+type NearSources = readonly (Float32Array | Float64Array)[]
+
+/** In double precision where a value is computed here: a mean is rounded once. */
+function nearSources(history: WindowHistory, capacities: Float32Array): NearSources {
+  const occupancy = Float64Array.from(history.bikes, (bikes, station) =>
+    capacities[station]! > 0 ? bikes / capacities[station]! : Number.NaN,
+  )
+  const moves = Float64Array.from(
+    history.arrivals[1]!,
+    (arrivals, station) => arrivals + history.departures[1]![station]!,
+  )
+  return [occupancy, history.changes[2]!, history.changes[5]!, moves]
 }
 
 function known(count: number, bikes: number): number {

@@ -1,7 +1,6 @@
 import { BIN_MS } from '../bin.ts'
-import { slotOf } from '../ring.ts'
-import { readSlot, type Slot, slotBikes, slotTime } from '../slot.ts'
-import { WINDOW_BINS } from '../window.ts'
+import { bikesIn, binIn, binNumber, millisecondsIn, type Slot, slotIn, viewOf } from '../slot.ts'
+import { RING_SLOTS, SLOT_BYTES, WINDOW_BINS } from '../window.ts'
 import { inService } from './in-service.ts'
 import { carryForward, emptyGrid, emptyWeather, NO_COUNT, type StationGrid } from './station-grid.ts'
 
@@ -22,7 +21,7 @@ export interface WindowStation {
  * The bins T−48..T of a system as a grid, T last: what `readRecording` gives for the same observations, but for what no
  * feature reads: docks, kinds, capacity and service of bins that cannot be carried into T. Slot T is the given one, and no ring's slot from
  * T on is read. `overrun` lists the needed bins that newer ones replaced in any ring: then nothing may be computed.
- * 49 × 13 bytes a column: 1 MB for 1,500 stations, about 3 ms.
+ * 49 × 13 bytes a column: 1 MB for 1,500 stations, about 1 ms.
  */
 export function windowGrid(options: {
   /** Bin T, epoch ms on the grid. */
@@ -61,23 +60,26 @@ function readPast({
   /** Up to this lag an observation may be carried into T, and is read whole. */
   wholeLags: number
 }): void {
+  const view = viewOf(ring)
+  const newest = binNumber(tbin)
   for (let lag = 1; lag < WINDOW_BINS; lag += 1) {
-    const bin = tbin - lag * BIN_MS
-    const found = slotOf(ring, bin)
-    if (found === 'missing') continue
-    if (found === 'overrun') {
-      overrun.add(bin)
+    const asked = newest - lag
+    const offset = (asked % RING_SLOTS) * SLOT_BYTES
+    const found = binIn(view, offset)
+    if (found < asked) continue
+    if (found > asked) {
+      overrun.add(asked * BIN_MS)
       continue
     }
-    const bikes = slotBikes(ring, found.offset)
+    const bikes = bikesIn(view, offset)
     if (bikes < 0) continue
     const cell = (WINDOW_ROW - lag) * grid.stations + place
     if (lag <= wholeLags) {
-      setCell(grid, cell, readSlot(ring, found.offset)!)
+      setCell(grid, cell, slotIn(view, offset))
       continue
     }
     grid.bikes[cell] = bikes
-    grid.age[cell] = ageOf(slotTime(ring, found.offset) - bin)
+    grid.age[cell] = ageOf(millisecondsIn(view, offset))
   }
 }
 

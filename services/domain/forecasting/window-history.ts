@@ -33,104 +33,123 @@ export interface WindowHistory {
 const TREND_BINS = 12
 const NEVER_MINUTES = 5 * (WINDOW_LAGS + 1)
 
-/** Passes once over the window, oldest bin first. Reads no bin outside of T−48..T, nor an observation carried from before. */
+/** Places of the lags in CHANGE_LAGS, and of the lag that a mean begins with in MEAN_BINS; -1 for the others. */
+const CHANGE_AT = Int8Array.from({ length: WINDOW_LAGS + 1 }, (_, lag) =>
+  (CHANGE_LAGS as readonly number[]).indexOf(lag),
+)
+const MEAN_FROM = Int8Array.from({ length: WINDOW_LAGS + 1 }, (_, lag) =>
+  (MEAN_BINS as readonly number[]).indexOf(lag + 1),
+)
+/** Place of each spread's mean. */
+const SPREAD_MEAN = SPREAD_BINS.map((bins) => MEAN_BINS.indexOf(bins))
+
+/**
+ * Passes once over the window of each station, oldest bin first. Reads no bin outside of T−48..T, nor an observation
+ * carried from before. Whole sums are exact; squares are summed in single precision.
+ */
 export function readHistory({ grid, row }: { grid: StationGrid; row: number }): WindowHistory {
   const { stations, bikes: counts, age } = grid
   const array = (): Float32Array => new Float32Array(stations)
-  const unknown = (): Float32Array => array().fill(Number.NaN)
-  const now = unknown()
-  const changes = CHANGE_LAGS.map(unknown)
-  const means = MEAN_BINS.map(array)
-  const numbers = MEAN_BINS.map(array)
-  const squares = SPREAD_BINS.map(array)
-  const arrivals = FLOW_BINS.map(array)
-  const departures = FLOW_BINS.map(array)
-  const moves = array()
-  const minutesSinceChange = array().fill(NEVER_MINUTES)
-  const lastChange = array()
-  const trendX = array()
-  const trendY = array()
-  const trendXX = array()
-  const trendXY = array()
-  const trendN = array()
-  const before = new Int16Array(stations).fill(-1)
-  for (let lag = Math.min(WINDOW_LAGS, row); lag >= 0; lag -= 1) {
-    const first = (row - lag) * stations
-    // An observation from before T−48 is not in the window, even when it was carried into it. NO_AGE is above every limit.
-    const oldest = (WINDOW_LAGS + 1 - lag) * 300
-    const changed = CHANGE_LAGS.indexOf(lag as (typeof CHANGE_LAGS)[number])
-    const lagged = changed < 0 ? null : changes[changed]!
-    const inMean = MEAN_BINS.map((bins) => lag < bins)
-    const inSpread = SPREAD_BINS.map((bins) => lag < bins)
-    const inFlow = FLOW_BINS.map((bins) => lag < bins)
-    const inTrend = lag < TREND_BINS
-    for (let station = 0; station < stations; station += 1) {
-      if (age[first + station]! > oldest) continue
-      const value = counts[first + station]!
+  const history: WindowHistory = {
+    bikes: array(),
+    changes: CHANGE_LAGS.map(array),
+    means: MEAN_BINS.map(array),
+    spreads: SPREAD_BINS.map(array),
+    trend: array(),
+    arrivals: FLOW_BINS.map(array),
+    departures: FLOW_BINS.map(array),
+    moves: array(),
+    minutesSinceChange: array(),
+    lastChange: array(),
+  }
+  const { changes, means, spreads, arrivals, departures } = history
+  const lagged = new Float32Array(CHANGE_LAGS.length)
+  const sumBefore = new Float64Array(MEAN_BINS.length)
+  const numberBefore = new Float64Array(MEAN_BINS.length)
+  const squares = new Float32Array(SPREAD_BINS.length)
+  const rises = new Float64Array(FLOW_BINS.length)
+  const falls = new Float64Array(FLOW_BINS.length)
+  const oldestLag = Math.min(WINDOW_LAGS, row)
+  for (let station = 0; station < stations; station += 1) {
+    lagged.fill(Number.NaN)
+    sumBefore.fill(0)
+    numberBefore.fill(0)
+    squares.fill(0)
+    rises.fill(0)
+    falls.fill(0)
+    let sum = 0
+    let number = 0
+    let x = 0
+    let y = 0
+    let xx = 0
+    let xy = 0
+    let n = 0
+    let moves = 0
+    let minutes = NEVER_MINUTES
+    let last = 0
+    let before = -1
+    let now = Number.NaN
+    for (let lag = oldestLag; lag >= 0; lag -= 1) {
+      const starts = MEAN_FROM[lag]!
+      if (starts >= 0) {
+        sumBefore[starts] = sum
+        numberBefore[starts] = number
+      }
+      const cell = (row - lag) * stations + station
+      // An observation from before T−48 is not in the window, even when it was carried into it. NO_AGE is above every limit.
+      if (age[cell]! > (WINDOW_LAGS + 1 - lag) * 300) continue
+      const value = counts[cell]!
       if (value < 0) continue
-      const previous = before[station]!
-      before[station] = value
-      if (lagged !== null) lagged[station] = value
-      if (lag === 0) now[station] = value
-      for (let place = 0; place < MEAN_BINS.length; place += 1) {
-        if (!inMean[place]) continue
-        means[place]![station]! += value
-        numbers[place]![station]! += 1
+      const previous = before
+      before = value
+      if (lag === 0) now = value
+      sum += value
+      number += 1
+      const changed = CHANGE_AT[lag]!
+      if (changed >= 0) lagged[changed] = value
+      for (let place = SPREAD_BINS.length - 1; place >= 0 && lag < SPREAD_BINS[place]!; place -= 1) {
+        squares[place]! += value * value
       }
-      for (let place = 0; place < SPREAD_BINS.length; place += 1) {
-        if (inSpread[place]) squares[place]![station]! += value * value
-      }
-      if (inTrend) {
-        trendN[station]! += 1
-        trendX[station]! -= lag
-        trendXX[station]! += lag * lag
-        trendY[station]! += value
-        trendXY[station]! -= lag * value
+      if (lag < TREND_BINS) {
+        n += 1
+        x -= lag
+        xx += lag * lag
+        y += value
+        xy -= lag * value
       }
       if (previous < 0 || previous === value) continue
       const step = value - previous
-      minutesSinceChange[station] = lag * 5
-      lastChange[station] = step
-      moves[station]! += Math.abs(step)
-      for (let place = 0; place < FLOW_BINS.length; place += 1) {
-        if (!inFlow[place]) continue
-        if (step > 0) arrivals[place]![station]! += step
-        else departures[place]![station]! -= step
+      minutes = lag * 5
+      last = step
+      moves += Math.abs(step)
+      for (let place = FLOW_BINS.length - 1; place >= 0 && lag < FLOW_BINS[place]!; place -= 1) {
+        if (step > 0) rises[place]! += step
+        else falls[place]! -= step
       }
     }
-  }
-  const trend = unknown()
-  for (let station = 0; station < stations; station += 1) {
-    const value = now[station]!
-    for (const lagged of changes) lagged[station] = value - lagged[station]!
-    SPREAD_BINS.forEach((bins, place) => {
-      const mean = MEAN_BINS.indexOf(bins)
-      const number = numbers[mean]![station]!
-      const middle = means[mean]![station]! / number
-      const spread = squares[place]!
-      spread[station] = Math.sqrt(Math.max(0, spread[station]! / number - middle * middle))
-    })
-    const n = trendN[station]!
-    const spread = n * trendXX[station]! - trendX[station]! ** 2
-    if (spread > 0) trend[station] = (n * trendXY[station]! - trendX[station]! * trendY[station]!) / spread
-    means.forEach((sums, place) => {
-      sums[station]! /= numbers[place]![station]!
-    })
-    if (!Number.isNaN(value)) continue
-    for (const values of [minutesSinceChange, lastChange, moves, ...arrivals, ...departures]) {
-      values[station] = Number.NaN
+    const known = !Number.isNaN(now)
+    history.bikes[station] = now
+    for (let place = 0; place < CHANGE_LAGS.length; place += 1) {
+      changes[place]![station] = now - lagged[place]!
     }
+    for (let place = 0; place < MEAN_BINS.length; place += 1) {
+      means[place]![station] = (sum - sumBefore[place]!) / (number - numberBefore[place]!)
+    }
+    for (let place = 0; place < SPREAD_BINS.length; place += 1) {
+      const mean = SPREAD_MEAN[place]!
+      const count = number - numberBefore[mean]!
+      const middle = (sum - sumBefore[mean]!) / count
+      spreads[place]![station] = Math.sqrt(Math.max(0, squares[place]! / count - middle * middle))
+    }
+    const spread = n * xx - x * x
+    history.trend[station] = spread > 0 ? (n * xy - x * y) / spread : Number.NaN
+    for (let place = 0; place < FLOW_BINS.length; place += 1) {
+      arrivals[place]![station] = known ? rises[place]! : Number.NaN
+      departures[place]![station] = known ? falls[place]! : Number.NaN
+    }
+    history.moves[station] = known ? moves : Number.NaN
+    history.minutesSinceChange[station] = known ? minutes : Number.NaN
+    history.lastChange[station] = known ? last : Number.NaN
   }
-  return {
-    bikes: now,
-    changes,
-    means,
-    spreads: squares,
-    trend,
-    arrivals,
-    departures,
-    moves,
-    minutesSinceChange,
-    lastChange,
-  }
+  return history
 }

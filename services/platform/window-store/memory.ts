@@ -48,11 +48,12 @@ export function openMemoryWindowStore(): WindowStore & { clear(): void } {
     async write(options) {
       const { values } = owned(options)
       const missing = new Set<string>()
-      for (const { stationId, index, slot } of options.slots) {
+      const { stationIds, indexes, slots } = options.writes
+      stationIds.forEach((stationId, place) => {
         const value = values.get(stationId)
         if (value === undefined) missing.add(stationId)
-        else slot.copy(value, index * SLOT_BYTES, 0, SLOT_BYTES)
-      }
+        else slots.copy(value, indexes[place]! * SLOT_BYTES, place * SLOT_BYTES, (place + 1) * SLOT_BYTES)
+      })
       return { missing: [...missing] }
     },
     async restore(options) {

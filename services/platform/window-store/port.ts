@@ -1,10 +1,4 @@
-/** One slot to write: `slot` has SLOT_BYTES bytes and carries its own bin. */
-export interface SlotWrite {
-  stationId: string
-  /** Position in the ring, 0..RING_SLOTS-1. */
-  index: number
-  slot: Buffer
-}
+import type { SlotWrites } from '../../domain/window.ts'
 
 /**
  * Rolling windows of a system's stations, one packed value a station: a ring (RING_SLOTS × SLOT_BYTES bytes), then the
@@ -26,7 +20,7 @@ export interface WindowStore {
     system: string
     epoch: number
     newestBin: number
-    slots: SlotWrite[]
+    writes: SlotWrites
   }): Promise<{ missing: string[] }>
   /** Writes whole values. Fails as unreachable when the store has forgotten an earlier write of this owner. */
   restore(options: {
