@@ -208,3 +208,30 @@ test('up runs a simulated city, answers over HTTP, and ends with 0 on SIGTERM wi
   child.kill('SIGTERM')
   expect(await ended).toMatchObject({ code: 0, stderr: '' })
 })
+
+test('up whose data directory is removed ends with 3 and says so; one that cannot be made ends too', async () => {
+  const data = join(directory, 'removed', 'data')
+  const city = [
+    'up',
+    '--source',
+    'simulate',
+    '--stations',
+    '20',
+    '--speed',
+    '60',
+    '--no-history',
+    '--port',
+    '0',
+  ]
+  const { child, ended } = startVelocast([...city, '--data', data])
+  await new Promise((resolve) => child.stdout?.once('data', resolve))
+  await rm(data, { recursive: true, maxRetries: 10 })
+  const { code, stderr } = await ended
+  expect(code).toBe(3)
+  expect(stderr).toMatch(
+    /was removed or replaced while it was in use.*removed\/data.*\[(store_bucket_missing|log_unreachable)\]/,
+  )
+  const nowhere = await run([...city, '--data', '/proc/velocast'])
+  expect([nowhere.code, nowhere.stdout]).toEqual([3, ''])
+  expect(nowhere.stderr).toContain('/proc/velocast/log.sqlite [log_unreachable]')
+})
