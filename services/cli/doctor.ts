@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import type { Logger } from 'pino'
 import { probeFeed, probeWeather } from '../ingest/probe.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config, SystemConfig } from '../platform/config.ts'
+import { makeDirectory } from '../platform/directory.ts'
 import { VelocastError } from '../platform/errors.ts'
 import type { Platform } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
@@ -35,7 +36,7 @@ export async function examine({ config, logger }: { config: Config; logger: Logg
   const findings = [
     nodeVersion(),
     await check('data directory', 'make it writable, or set --data', async () => {
-      mkdirSync(config.data, { recursive: true })
+      makeDirectory(config.data)
       accessSync(config.data, constants.W_OK)
       return config.data
     }),

@@ -2,7 +2,7 @@ import type { JobOptions, Progress as JobProgress } from '../sink/compaction/job
 import { openPlatform, requireStore } from './composition.ts'
 import type { JobCommandOptions } from './options.ts'
 import type { Progress } from './output.ts'
-import { setting, systemsOf } from './setting.ts'
+import { requireKnownSystems, setting, systemsOf } from './setting.ts'
 
 /** How long a job by hand waits for the service's own run of it. */
 const WAIT_MS = 60_000
@@ -17,8 +17,10 @@ export async function runJobs<Report extends { outcome: string }>(
   const { platform, close } = await openPlatform({ config, logger })
   try {
     await requireStore(platform)
+    const systems = systemsOf(config, options.system)
+    await requireKnownSystems(platform, systems)
     const reports: Report[] = []
-    for (const system of systemsOf(config, options.system)) {
+    for (const system of systems) {
       const bar = output.progress(system)
       reports.push(
         await job({ platform, system, dryRun, waitMs: WAIT_MS, onProgress: show(bar) }).finally(() =>

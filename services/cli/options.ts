@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { isTimezone } from '../domain/calendar.ts'
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -29,7 +30,7 @@ export function withJobOptions(command: Command): Command {
 export function wholeNumber(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError(`needs a whole number, got ${text}.`)
+    throw new InvalidArgumentError(`needs a whole number, 0 or more, got ${text}.`)
   return value
 }
 
@@ -40,6 +41,12 @@ export function speed(text: string): number | 'max' {
   if (!Number.isFinite(value) || value <= 0)
     throw new InvalidArgumentError(`needs a number above 0 or max, got ${text}.`)
   return value
+}
+
+export function timezone(text: string): string {
+  if (!isTimezone(text))
+    throw new InvalidArgumentError(`needs an IANA time zone such as Europe/Paris, got ${text}.`)
+  return text
 }
 
 /** A moment as epoch ms. */

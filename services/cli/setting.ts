@@ -3,6 +3,7 @@ import type { Config } from '../platform/config.ts'
 import { loadConfig } from '../platform/config-file.ts'
 import { VelocastError } from '../platform/errors.ts'
 import { createLogger } from '../platform/log.ts'
+import type { ObjectStore } from '../platform/object-store/port.ts'
 import type { CommonOptions } from './options.ts'
 import { createOutput, type Output } from './output.ts'
 
@@ -51,4 +52,22 @@ export function systemsOf(config: Config, named: string | undefined): string[] {
     })
   }
   return [named]
+}
+
+/**
+ * Refuses a system that is neither configured nor has anything in the store: a slip in its name would pass for a system
+ * without files.
+ */
+export async function requireKnownSystems(
+  { config, objects }: { config: Config; objects: ObjectStore },
+  systems: readonly string[],
+): Promise<void> {
+  const configured = config.systems.map(({ id }) => id)
+  for (const system of systems) {
+    if (configured.includes(system) || (await objects.list(`${system}/`)).length > 0) continue
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `system is not configured (${configured.join(', ')}) and has no files in the store, check --system and storage.root: ${system}`,
+    })
+  }
 }

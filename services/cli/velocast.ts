@@ -16,13 +16,13 @@ import { topicsCommand } from './commands/topics.ts'
 import { trainCommand } from './commands/train.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT, exitCode } from './exit-code.ts'
-import { withHelp } from './help.ts'
+import { withHelp, withUsageErrors } from './help.ts'
 import { describeError } from './output.ts'
 
-const program = new Command('velocast')
+const json = process.argv.includes('--json')
+const program = withUsageErrors(new Command('velocast'), json)
   .description('Live bikeshare feeds to forecasts, history and monitoring.')
   .version(packageJson.version, '--version', 'print the version')
-  .showHelpAfterError('(velocast --help shows what there is)')
   .addHelpText(
     'after',
     "\nBegin with `velocast up` and open the address that it prints; `velocast config --keys` lists every setting,\ndocs/command-line.md explains each command.\n\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 something it needs can't be reached.",
@@ -45,7 +45,7 @@ for (const command of [
   configCommand(),
   doctorCommand(),
 ]) {
-  program.addCommand(withHelp(command))
+  program.addCommand(withHelp(command, json))
 }
 
 try {
@@ -54,7 +54,7 @@ try {
   if (isCommanderExit(error)) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
   } else {
-    process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`)
+    process.stderr.write(`${describeError(error, json)}\n`)
     process.exitCode = exitCode(error)
   }
 }

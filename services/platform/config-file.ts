@@ -162,7 +162,8 @@ function describe(issue: z.core.$ZodIssue): string[] {
       (key) => `${path === '' ? key : `${path}.${key}`}: unknown key; remove it or mend its name`,
     )
   }
-  const got = issue.input === undefined ? '' : `, got ${JSON.stringify(issue.input)}`
+  const secret = configKeys().some((key) => key.secret && key.path === path)
+  const got = issue.input === undefined || secret ? '' : `, got ${JSON.stringify(issue.input)}`
   return [`${path === '' ? 'configuration' : path}: ${issue.message}${got}`]
 }
 

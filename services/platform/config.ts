@@ -1,7 +1,12 @@
 import { z } from 'zod'
+import { isTimezone } from '../domain/calendar.ts'
 import { isStorageRoot, STORAGE_ROOT_RULE } from './object-store/root.ts'
+import { isSchedule, SCHEDULE_RULE } from './schedule/schedule.ts'
 
 const path = z.string().min(1)
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an address like http://host:port' })
+const broker = z.string().regex(/^(\[[\da-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i, 'must be host:port')
+const schedule = z.string().refine(isSchedule, SCHEDULE_RULE)
 const storageRoot = z.string().refine(isStorageRoot, STORAGE_ROOT_RULE)
 
 const weatherPoint = z.strictObject({
@@ -20,7 +25,11 @@ const systemSchema = z
     discovery_url: z.url().optional().describe('Address of gbfs.json'),
     status_url: z.url().optional().describe('Address of station_status.json, instead of discovery'),
     information_url: z.url().optional().describe('Address of station_information.json, instead of discovery'),
-    timezone: z.string().default('UTC').describe('IANA time zone of the local calendar'),
+    timezone: z
+      .string()
+      .refine(isTimezone, 'must be an IANA time zone such as Europe/Paris')
+      .default('UTC')
+      .describe('IANA time zone of the local calendar'),
     weather: weatherPoint.nullable().default(null).describe('Point of the weather, degrees; null for none'),
     poll_seconds: z.number().int().min(5).max(3600).default(60).describe('Seconds between polls'),
   })
@@ -63,7 +72,7 @@ export const configSchema = z.strictObject({
         .enum(['embedded', 'kafka'])
         .default('embedded')
         .describe('embedded: one SQLite file; kafka: brokers'),
-      brokers: z.array(z.string().min(1)).default([]).describe('Kafka brokers, host:port'),
+      brokers: z.array(broker).default([]).describe('Kafka brokers, host:port'),
       partitions: z.number().int().min(1).max(1000).default(12).describe('Partitions of each topic'),
       replication: z.number().int().min(1).max(9).default(1).describe('Replicas of each topic on Kafka'),
       ssl: z.boolean().default(false).describe('Talk TLS to the brokers'),
@@ -89,7 +98,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   registry: z
     .strictObject({
-      url: z.url().optional().describe('Confluent-compatible schema registry; needed with log.kind kafka'),
+      url: httpUrl.optional().describe('Confluent-compatible schema registry; needed with log.kind kafka'),
       username: z.string().optional().describe('User of the registry'),
       password: z.string().optional().meta({ secret: true }).describe('Password of the registry'),
     })
@@ -97,7 +106,7 @@ export const configSchema = z.strictObject({
   redis: z
     .strictObject({
       url: z
-        .string()
+        .url({ protocol: /^rediss?$/, error: 'must be redis://host:port or rediss://host:port' })
         .optional()
         .meta({ secret: true })
         .describe('redis:// or rediss:// address; without it windows and look-ups are in memory'),
@@ -108,7 +117,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       root: storageRoot.optional().describe('gs://bucket/prefix or a directory; default <data>/store'),
       mirror: storageRoot.optional().describe('A second root that gets every object too'),
-      gcs_endpoint: z.url().optional().describe('Address of a GCS emulator'),
+      gcs_endpoint: httpUrl.optional().describe('Address of a GCS emulator'),
     })
     .prefault({}),
   ingest: z
@@ -128,8 +137,7 @@ export const configSchema = z.strictObject({
         .default(64 * 1024 * 1024)
         .describe('Largest answer that is read'),
       max_redirects: z.number().int().min(0).max(10).default(3).describe('Redirects that are followed'),
-      weather_url: z
-        .url()
+      weather_url: httpUrl
         .default('https://api.open-meteo.com/v1/forecast')
         .describe('Open-Meteo forecast endpoint'),
       weather_seconds: z.number().int().min(60).default(900).describe('Seconds between weather requests'),
@@ -181,7 +189,7 @@ export const configSchema = z.strictObject({
         .min(0)
         .default(2)
         .describe('A day is due when the watermark passes its end by this'),
-      schedule: z.string().default('*/10 * * * *').describe('Cron expression of the compaction check'),
+      schedule: schedule.default('*/10 * * * *').describe('Cron expression of the compaction check'),
     })
     .prefault({}),
   monitor: z
@@ -197,8 +205,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   train: z
     .strictObject({
-      schedule: z
-        .string()
+      schedule: schedule
+        .or(z.literal('off'))
         .default('0 2 1 * *')
         .describe("Cron expression of retraining, in each system's time zone; off for never"),
       token: z

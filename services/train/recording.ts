@@ -45,7 +45,8 @@ export async function readRecording(options: RecordingOptions): Promise<Recordin
     return await read(database, options)
   } catch (cause) {
     if (cause instanceof VelocastError) throw cause
-    const message = `recording cannot be read: ${cause instanceof Error ? cause.message : cause}`
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    const message = `recording cannot be read, name Parquet of status rows and a CSV of stations: ${reason}`
     throw new VelocastError({ code: 'replay_unreadable', message, cause })
   } finally {
     await database.close()
@@ -53,6 +54,7 @@ export async function readRecording(options: RecordingOptions): Promise<Recordin
 }
 
 async function read(database: DuckDb, options: RecordingOptions): Promise<Recording> {
+  const placeOf = options.stations === undefined ? null : await placesOfTable(options.stations)
   const source = readParquetSql(options.status)
   const known = new Set(
     (await database.rows(`DESCRIBE SELECT * FROM ${source}`)).map((row) => row.column_name as string),
@@ -149,19 +151,22 @@ async function read(database: DuckDb, options: RecordingOptions): Promise<Record
     }
   })
   if (options.weather !== undefined) await readWeather(database, options.weather, grid)
-  const placeOf =
-    options.stations === undefined
-      ? await placesOfRows(database, { from: `${source} ${where}`, known })
-      : await placesOfTable(options.stations)
-  const stations = ids.map((id) => placeOf.get(id) ?? { id, lat: null, lon: null, capacity: null })
+  const places = placeOf ?? (await placesOfRows(database, { from: `${source} ${where}`, known }))
+  const stations = ids.map((id) => places.get(id) ?? { id, lat: null, lon: null, capacity: null })
   return { grid, stations, rows: { read: n, dropped }, serviceFlags }
 }
 
 async function placesOfTable(path: string): Promise<Map<string, StationPlace>> {
   const number = (text: string | undefined): number | null =>
     text === undefined || text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
+  const rows = parseCsv(await readFile(path, 'utf8'))
+  if (rows[0]?.station_id === undefined) {
+    const columns = Object.keys(rows[0] ?? {}).join(', ') || 'none'
+    const message = `station table must have a column station_id and a row, it has columns ${columns}: ${path}`
+    throw new VelocastError({ code: 'replay_unreadable', message })
+  }
   return new Map(
-    parseCsv(await readFile(path, 'utf8')).map(({ station_id: id = '', lat, lon, capacity }) => [
+    rows.map(({ station_id: id = '', lat, lon, capacity }) => [
       id,
       { id, lat: number(lat), lon: number(lon), capacity: number(capacity) },
     ]),

@@ -7,6 +7,7 @@ export interface WindowsMetrics {
   unfit: Counter
   reclaimed: Counter
   rebuilt: Counter
+  recalled: Counter
   newest: Gauge<'system'>
   stations: Gauge<'system'>
 }
@@ -44,6 +45,11 @@ export function createWindowsMetrics(registry: Registry): WindowsMetrics {
     rebuilt: new Counter({
       name: 'velocast_windows_rebuilt_partitions_total',
       help: 'Partitions read again from further back because a system had no windows in the store',
+      registers,
+    }),
+    recalled: new Counter({
+      name: 'velocast_windows_recalled_rows_total',
+      help: 'Rows of Parquet that windows were filled from because neither the store nor the log had them',
       registers,
     }),
     newest: new Gauge({

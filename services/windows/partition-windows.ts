@@ -1,13 +1,16 @@
+import { floorBin } from '../domain/bin.ts'
 import type { Observation } from '../domain/observation.ts'
 import { type AssembledPoll, PollAssembler } from '../domain/poll-assembly.ts'
+import { fitsSlot } from '../domain/slot.ts'
 import { writesWithout } from '../domain/slot-table.ts'
 import { SystemWindow } from '../domain/system-window.ts'
 import type { WindowUpdate } from '../domain/window.ts'
-import { hasCode } from '../platform/errors.ts'
+import { hasCode, isRetryable } from '../platform/errors.ts'
 import type { DecodedBatch } from '../platform/event-log/consume.ts'
 import type { Platform } from '../platform/service.ts'
 import { TOPICS } from '../platform/topics.ts'
 import type { WindowsMetrics } from './metrics.ts'
+import { recall } from './recall.ts'
 import { updateRecord } from './update-record.ts'
 
 /** Steps of the commit protocol, as a fault hook sees them. */
@@ -27,13 +30,17 @@ interface OwnedSystem {
   epoch: number
   /** True when the store may lack what memory has: whole windows are due. */
   restore: boolean
+  /** True when Parquet is to be asked for what neither store nor log had. */
+  recall: boolean
 }
 
 export interface PartitionWindowsOptions {
-  platform: Pick<Platform, 'windows' | 'log' | 'codec' | 'logger'>
+  platform: Pick<Platform, 'windows' | 'objects' | 'log' | 'codec' | 'logger'>
   metrics: WindowsMetrics
   /** Committed position at the epoch's start: below it there are no effects, only windows to fill. */
   committed: number
+  /** True when the log does not reach back as far as a ring. */
+  logIsShort: boolean
   commit(offset: number): Promise<void>
   fault(step: WindowsStep): Promise<void>
 }
@@ -92,6 +99,7 @@ export class PartitionWindows {
       this.#ended.shift()
       return
     }
+    if (owned.recall) await this.#recall(owned, poll)
     await this.#store(owned, poll.observations, signal)
     await fault('written')
     const update = owned.window.update(pollFacts(poll))
@@ -117,11 +125,44 @@ export class PartitionWindows {
   async #own(system: string): Promise<OwnedSystem> {
     const known = this.#systems.get(system)
     if (known !== undefined) return known
-    const { windows } = this.#options.platform
-    const owned = { window: new SystemWindow(system), epoch: await windows.claim(system), restore: false }
-    owned.window.load(await windows.load(system))
+    const { platform, logIsShort } = this.#options
+    const epoch = await platform.windows.claim(system)
+    const stored = await platform.windows.load(system)
+    const window = new SystemWindow(system)
+    window.load(stored)
+    const owned = { window, epoch, restore: false, recall: logIsShort && stored.size === 0 }
     this.#systems.set(system, owned)
     return owned
+  }
+
+  /** Brings in what Parquet has of the bins before T, once. An object store that is down holds no poll up: the next one asks. */
+  async #recall(owned: OwnedSystem, poll: EndedPoll): Promise<void> {
+    const { metrics, platform } = this.#options
+    const { system, newestBin } = owned.window
+    const bins = poll.observations
+      .filter(({ ts_utc }) => fitsSlot(ts_utc))
+      .map(({ ts_utc }) => floorBin(ts_utc))
+    const tbin = bins.reduce((a, b) => Math.max(a, b), newestBin ?? 0)
+    if (tbin === 0) return
+    try {
+      const { objects } = platform
+      const rows = await recall({ objects, system, tbin, fetchedThrough: pollFacts(poll).fetched_utc })
+      owned.recall = false
+      if (rows.length === 0) return
+      owned.window.merge(rows)
+      owned.restore = true
+      metrics.recalled.inc(rows.length)
+      platform.logger.info(
+        { system, rows: rows.length },
+        'windows: filled from parquet, the log is too short',
+      )
+    } catch (error) {
+      owned.recall = isRetryable(error)
+      platform.logger.warn(
+        { err: error, system },
+        'windows: parquet cannot be read, windows stay with what the log had',
+      )
+    }
   }
 
   /** Merges and writes. A refusal by a later owner, while we own the partition, is answered by claiming again. */

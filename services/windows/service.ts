@@ -5,7 +5,7 @@ import type { HealthCheck, Platform, Service } from '../platform/service.ts'
 import { GROUPS, TOPICS } from '../platform/topics.ts'
 import { createWindowsMetrics } from './metrics.ts'
 import { PartitionWindows, type WindowsStep } from './partition-windows.ts'
-import { rebuildPositions } from './rebuild.ts'
+import { planRebuild } from './rebuild.ts'
 
 export interface WindowsOptions {
   /** Called between every two steps of the commit protocol; what it throws ends the poll there. */
@@ -24,7 +24,8 @@ export interface WindowsOptions {
  *
  * A stop after 2, 3 or 4 gives the poll again: the merge changes nothing, the update is the same bytes.
  * A new epoch drops memory, claims each system at its first poll and loads its windows. Where a system has none, the log
- * is read again from further back (`rebuildPositions`); polls that end below the committed position only fill windows.
+ * is read again from further back (`planRebuild`); polls that end below the committed position only fill windows. Where
+ * the log does not reach back far enough, the first poll after that position brings in what Parquet has of the bins before it.
  * An update's bin T is the newest of the system, also for a poll that came late and for one that brought no rows: that
  * one repeats the newest slots with its own fetch time. Nothing is published before a system's first observation.
  *
@@ -49,14 +50,15 @@ export function createWindowsService(platform: Platform, options: WindowsOptions
         partitions.clear()
         metrics.newest.reset()
         metrics.stations.reset()
-        const starts = await rebuildPositions({ platform, assignment })
+        const { starts, short } = await planRebuild({ platform, assignment })
         for (const { partition, offset } of starts) {
           metrics.rebuilt.inc()
           platform.logger.info({ partition, offset }, 'windows: read again, the store has none of a system')
         }
         progress.assigned(assignment, starts)
         for (const { topic, partition, committed } of assignment.partitions) {
-          partitions.set(partition, openPartition(assignment.epoch, { topic, partition }, committed ?? 0))
+          const at = { topic, partition, committed: committed ?? 0, logIsShort: short.has(partition) }
+          partitions.set(partition, openPartition(assignment.epoch, at))
         }
         return starts
       },
@@ -76,12 +78,15 @@ export function createWindowsService(platform: Platform, options: WindowsOptions
       },
     })
 
-  const openPartition = (epoch: number, at: TopicPartition, committed: number): PartitionWindows =>
+  const openPartition = (
+    epoch: number,
+    { topic, partition, ...state }: TopicPartition & { committed: number; logIsShort: boolean },
+  ): PartitionWindows =>
     new PartitionWindows({
       platform,
       metrics,
-      committed,
-      commit: async (offset) => (await subscribing!).commit(epoch, [{ ...at, offset }]),
+      ...state,
+      commit: async (offset) => (await subscribing!).commit(epoch, [{ topic, partition, offset }]),
       fault: async (step) => options.fault?.(step),
     })
 

@@ -13,15 +13,39 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const run = (args: string[], environment?: Record<string, string>) => startVelocast(args, environment).ended
 
+const STATIONS = 'test/integration/stations.csv'
+
+function backtestOf(options: { status?: string; stations?: string; out?: string }): string[] {
+  const { status = 'nowhere.parquet', stations = STATIONS, out = 'scores.json' } = options
+  return [
+    'backtest',
+    '--status',
+    status,
+    '--stations',
+    stations,
+    '--out',
+    out,
+    '--timezone',
+    'Europe/Paris',
+  ].concat('--train-until', '2026-02-03')
+}
+
 const COMMANDS = [
   'up',
   'run',
   'replay',
+  'train',
+  'models list',
+  'models show',
+  'models promote',
+  'models rollback',
   'backtest',
   'simulate',
   'compact daily',
   'compact monthly',
   'export events',
+  'export perf',
+  'parity',
   'topics',
   'dlq list',
   'dlq show',
@@ -55,11 +79,34 @@ describe('wrong usage ends with exit code 2, says what is wrong with the value, 
     [['compact', 'monthly', '--month', '2026-13'], '2026-13'],
     [['compact', 'daily', '--day', '2026-02-03', '--system', 'No System'], 'No System'],
     [['simulate', '--gbfs', '4.0'], '4.0'],
+    [['up', '--source', 'simulate', '--until-exhausted'], '--until-exhausted needs --source replay'],
+    [['up', '--source', 'replay', '--from', 'x', '--system', 'y', '--timezone', 'Mars/Base'], 'Mars/Base'],
+    [['train', '--system', 'x', '--timezone', 'Mars/Base'], 'Mars/Base'],
+    [['parity', '--day', '2026-02-03', '--system', 'nowhere'], 'has no files in the store'],
+    [['models', 'list', '--system', 'nowhere'], 'has no files in the store'],
+    [['dlq', 'show', '--offset', '3'], '--offset needs --partition'],
+    [['dlq', 'list', '--limit', '-3'], '0 or more, got -3'],
+    [backtestOf({ out: 'no-such-directory/scores.json' }), 'no-such-directory'],
+    [backtestOf({ stations: 'README.md' }), 'station_id'],
+    [backtestOf({ status: 'nowhere.parquet', stations: STATIONS }), 'nowhere.parquet'],
   ])('velocast %j', async (args, said) => {
     const { code, stdout, stderr } = await run(args, { VELOCAST_DATA: join(directory, 'unused') })
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain(said)
     expect(stderr).not.toContain('    at ')
+  })
+
+  test('also as JSON when asked for', async () => {
+    for (const args of [
+      ['compact', 'daily', '--day', '2026-02-30', '--json'],
+      ['fly', '--json'],
+    ]) {
+      const { code, stderr } = await run(args)
+      expect(code).toBe(2)
+      const { error } = JSON.parse(stderr) as { error: { code: string; message: string } }
+      expect(error.code).toBe('request_invalid')
+      expect(error.message).toMatch(/2026-02-30|fly/)
+    }
   })
 
   test('unknown configuration keys are all named, as JSON when asked for', async () => {
@@ -100,21 +147,21 @@ function tampered(text: string): string {
 
 test('what compact and export find nothing for is no fault: they say so', async () => {
   const data = join(directory, 'empty')
-  const { code, stdout } = await run([
-    'compact',
-    'daily',
-    '--day',
-    '2026-02-03',
-    '--system',
-    'nowhere',
-    '--data',
-    data,
-    '--json',
-  ])
+  const { code, stdout } = await run(['compact', 'daily', '--day', '2026-02-03', '--data', data, '--json'])
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject([
-    { system: 'nowhere', day: '2026-02-03', outcome: 'nothing', rows: 0 },
+    { system: 'velib', day: '2026-02-03', outcome: 'nothing', rows: 0 },
   ])
+})
+
+test('what cannot be shown or undone is not passed off as done', async () => {
+  const data = join(directory, 'nothing')
+  const parity = await run(['parity', '--day', '2026-02-03', '--data', data])
+  expect([parity.code, parity.stderr]).toEqual([1, ''])
+  expect(parity.stdout).toContain('nothing was compared')
+  const rollback = await run(['models', 'rollback', '--data', data])
+  expect(rollback.code).toBe(1)
+  expect(rollback.stderr).toMatch(/no trained version to roll back from.*velib \[model_not_found\]/)
 })
 
 test('doctor names every finding with its remedy and exits 3 when a feed cannot be reached', async () => {
@@ -160,4 +207,31 @@ test('up runs a simulated city, answers over HTTP, and ends with 0 on SIGTERM wi
   expect(answer?.systems[0]?.state).toMatchObject({ source: 'simulate', stations: 40 })
   child.kill('SIGTERM')
   expect(await ended).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('up whose data directory is removed ends with 3 and says so; one that cannot be made ends too', async () => {
+  const data = join(directory, 'removed', 'data')
+  const city = [
+    'up',
+    '--source',
+    'simulate',
+    '--stations',
+    '20',
+    '--speed',
+    '60',
+    '--no-history',
+    '--port',
+    '0',
+  ]
+  const { child, ended } = startVelocast([...city, '--data', data])
+  await new Promise((resolve) => child.stdout?.once('data', resolve))
+  await rm(data, { recursive: true, maxRetries: 10 })
+  const { code, stderr } = await ended
+  expect(code).toBe(3)
+  expect(stderr).toMatch(
+    /was removed or replaced while it was in use.*removed\/data.*\[(store_bucket_missing|log_unreachable)\]/,
+  )
+  const nowhere = await run([...city, '--data', '/proc/velocast'])
+  expect([nowhere.code, nowhere.stdout]).toEqual([3, ''])
+  expect(nowhere.stderr).toContain('/proc/velocast/log.sqlite [log_unreachable]')
 })

@@ -63,6 +63,37 @@ test('every problem is told at once with its path, and unknown keys and variable
   expect(message).toContain('"many"')
 })
 
+test.each([
+  ['VELOCAST_LOG_BROKERS', 'kafka', 'log.brokers.0: must be host:port'],
+  ['VELOCAST_REGISTRY_URL', 'localhost:8081', 'registry.url: must be an address like http://host:port'],
+  ['VELOCAST_REDIS_URL', 'somewhere', 'redis.url: must be redis://host:port'],
+  ['VELOCAST_SINK_SCHEDULE', '61 * * * *', 'sink.schedule: must be a cron expression'],
+  ['VELOCAST_TRAIN_SCHEDULE', 'sometimes', 'train.schedule: must be a cron expression'],
+])('a value that would only fail later is refused at once: %s=%s', (name, value, said) => {
+  expect(problemsOf(() => loadConfig({ env: { [name]: value } }))).toContain(said)
+})
+
+test('a time zone that the runtime does not know is refused', () => {
+  const path = file(
+    'systems:\n  - { id: a, discovery_url: "https://example.org/a", timezone: "Mars/Base" }\n',
+  )
+  const message = problemsOf(() => loadConfig({ file: path, env: {} }))
+  expect(message).toContain(
+    'systems.0.timezone: must be an IANA time zone such as Europe/Paris, got "Mars/Base"',
+  )
+})
+
+test('brokers by name, address and IPv6 address, and a schedule that is off, are taken', () => {
+  const config = loadConfig({
+    env: {
+      VELOCAST_LOG_BROKERS: 'kafka-0.kafka:9092, 10.0.0.1:9093, [::1]:9094',
+      VELOCAST_TRAIN_SCHEDULE: 'off',
+    },
+  })
+  expect(config.log.brokers).toHaveLength(3)
+  expect(config.train.schedule).toBe('off')
+})
+
 test('systems with one id twice are refused', () => {
   const path = file(
     'systems:\n  - { id: a, discovery_url: "https://example.org/a" }\n  - { id: a, discovery_url: "https://example.org/b" }\n',
@@ -97,6 +128,14 @@ test('secrets come from files too and are never printed', () => {
   expect(config.log.password).toBe('hush')
   expect(JSON.stringify(redact(config))).not.toContain('hush')
   expect(redact(config).log.password).toBe('***')
+  for (const [name, value] of [
+    ['VELOCAST_TRAIN_TOKEN', 'hush'],
+    ['VELOCAST_REDIS_URL', 'http://:hush@localhost'],
+  ] as const) {
+    const message = problemsOf(() => loadConfig({ env: { [name]: value } }))
+    expect(message).toMatch(/train\.token|redis\.url/)
+    expect(message).not.toContain('hush')
+  }
 })
 
 test('booleans of the environment are true/false, and KEEP_DAILIES keeps its meaning', () => {

@@ -3,7 +3,7 @@ import { configSchema } from '../../services/platform/config.ts'
 import { VelocastError } from '../../services/platform/errors.ts'
 import { partitionOf } from '../../services/platform/event-log/partitioner.ts'
 import { TOPICS } from '../../services/platform/topics.ts'
-import { rebuildPositions } from '../../services/windows/rebuild.ts'
+import { planRebuild } from '../../services/windows/rebuild.ts'
 import { ManualClock } from '../ingest/manual-clock.ts'
 
 const PARTITIONS = 3
@@ -15,7 +15,7 @@ async function positions(load: (system: string) => Map<string, Buffer>) {
   const topic = TOPICS.status
   const each = <T>(make: (partition: number) => T): T[] =>
     Array.from({ length: PARTITIONS }, (_, partition) => make(partition))
-  const found = await rebuildPositions({
+  const { starts: found, short } = await planRebuild({
     platform: {
       config: configSchema.parse({
         systems: SYSTEMS.map((id) => ({ id, discovery_url: 'http://127.0.0.1/gbfs.json' })),
@@ -23,7 +23,8 @@ async function positions(load: (system: string) => Map<string, Buffer>) {
       clock: new ManualClock(0),
       log: {
         lag: async () => each((partition) => ({ topic, partition, committed: 50, end: 60 })),
-        offsetsAt: async () => each((partition) => ({ topic, partition, offset: 10 })),
+        offsetsAt: async (_topic: string, appended: number) =>
+          each((partition) => ({ topic, partition, offset: appended === 0 && partition === 2 ? 3 : 10 })),
       } as never,
       windows: {
         load: async (system: string) => {
@@ -34,7 +35,7 @@ async function positions(load: (system: string) => Map<string, Buffer>) {
     },
     assignment: { epoch: 1, partitions: each((partition) => ({ topic, partition, committed: 50 })) },
   })
-  return { found, asked }
+  return { found, asked, short }
 }
 
 test('a store that does not answer is asked once, whatever the number of systems, and taken as emptied', async () => {
@@ -47,6 +48,11 @@ test('a store that does not answer is asked once, whatever the number of systems
     [1, 10],
     [2, 10],
   ])
+})
+
+test('a partition whose oldest record is younger than a ring reaches back is short', async () => {
+  const { short } = await positions(() => new Map([['station', Buffer.alloc(1)]]))
+  expect([...short]).toEqual([0, 1])
 })
 
 test('only the partitions of systems without windows are read again', async () => {

@@ -77,6 +77,12 @@ async function withPlatform(
 }
 
 function filterOf({ system, code, service, since, until, partition, offset }: DlqOptions): DeadLetterFilter {
+  if (offset !== undefined && partition === undefined) {
+    throw new VelocastError({
+      code: 'request_invalid',
+      message: `--offset needs --partition too, every partition has one of its own: ${offset}`,
+    })
+  }
   return {
     ...(system === undefined ? {} : { system }),
     ...(code === undefined ? {} : { code }),

@@ -14,7 +14,7 @@ import { promotionBin } from '../../train/promotion-bin.ts'
 import type { ModelsOptions, RollbackOptions } from '../commands/models.ts'
 import { openPlatform } from '../composition.ts'
 import { type Output, table } from '../output.ts'
-import { oneSystemOf, setting } from '../setting.ts'
+import { oneSystemOf, requireKnownSystems, setting } from '../setting.ts'
 
 interface Context {
   platform: Platform
@@ -56,6 +56,12 @@ export function promote(version: string, options: ModelsOptions): Promise<void> 
 export function rollback({ to, ...options }: RollbackOptions): Promise<void> {
   return withPlatform(options, async ({ platform, system, output }) => {
     const { objects } = platform
+    if ((await listModels({ objects, system })).versions.length === 0) {
+      throw new VelocastError({
+        code: 'model_not_found',
+        message: `there is no trained version to roll back from, \`velocast train\` makes one: ${system}`,
+      })
+    }
     await installPersistencePack({ objects, horizons: platform.config.horizons })
     const effectiveFrom = await promotionBin({ platform, system, cutOff: 0 })
     const target = to === undefined ? {} : { to }
@@ -71,6 +77,7 @@ async function withPlatform(
   const system = oneSystemOf(config, options.system)
   const { platform, close } = await openPlatform({ config, logger })
   try {
+    await requireKnownSystems(platform, [system])
     await work({ platform, system, output })
   } finally {
     await close()

@@ -23,6 +23,7 @@ import {
 const PROBE_MS = 6_000
 
 export async function up(options: UpOptions): Promise<void> {
+  requireFitting(options)
   const http = { host: options.host, port: options.port }
   if (options.source === 'replay') return replay(options, http)
   const given = setting(options, { http })
@@ -88,7 +89,7 @@ function firstMinutesOf(
 }
 
 async function replay(options: UpOptions, http: object): Promise<void> {
-  const { from, system, information, nameTimezone, timezone } = options
+  const { from, system, information, nameTimezone, timezone = 'UTC' } = options
   if (from === undefined) throw invalid('--source replay needs --from <path> of the recorded status')
   if (system === undefined) throw invalid('--source replay needs --system <id> of the recorded system')
   const given = setting(options, { http, systems: [recordedSystem({ system, timezone })] })
@@ -108,6 +109,25 @@ async function replay(options: UpOptions, http: object): Promise<void> {
     started: (url) => given.output.line(`Open ${url}`),
   }).finally(() => bar.stop())
   if (summary !== undefined) given.output.result(summary, replaySummary)
+}
+
+/** An option that the source would not look at is a mistake that would go unseen. */
+function requireFitting(options: UpOptions): void {
+  const { source, from, information, timezone, nameTimezone, untilExhausted, speed, system } = options
+  const ofReplay = {
+    '--from': from,
+    '--information': information,
+    '--timezone': timezone,
+    '--name-timezone': nameTimezone,
+    '--until-exhausted': untilExhausted,
+  }
+  const others =
+    source === 'live' ? { '--speed': speed } : source === 'simulate' ? { '--system': system } : {}
+  const unfit = Object.entries(source === 'replay' ? {} : { ...ofReplay, ...others })
+  const [name] = unfit.find(([, value]) => value !== undefined) ?? []
+  if (name === undefined) return
+  const remedy = name in ofReplay ? '--source replay' : 'another --source'
+  throw invalid(`${name} needs ${remedy}, leave it out or change the source: ${source}`)
 }
 
 function showAddress({ output }: Setting, url: string): void {

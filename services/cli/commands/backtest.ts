@@ -1,9 +1,10 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { access, constants, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { isTimezone } from '../../domain/calendar.ts'
+import { VelocastError } from '../../platform/errors.ts'
 import { type BacktestResult, runBacktest } from '../../train/backtest.ts'
 import { backtestReport } from '../../train/backtest-report.ts'
-import { instant, wholeNumber } from '../options.ts'
+import { instant, timezone, wholeNumber } from '../options.ts'
 import { createOutput, table } from '../output.ts'
 
 interface BacktestCommandOptions {
@@ -43,6 +44,7 @@ Example:
     )
     .action(async (options: BacktestCommandOptions) => {
       const output = createOutput({ json: options.json === true })
+      await requireDirectory(options.out)
       const progress = output.progress('backtest')
       const result = await runBacktest({
         ...options,
@@ -58,6 +60,15 @@ Example:
       await writeWhole(report, backtestReport(result))
       output.result(result, (shown) => `${summary(shown)}\nwritten: ${options.out}, ${report}`)
     })
+}
+
+/** Hours of training are not begun for scores that could not be written. */
+async function requireDirectory(out: string): Promise<void> {
+  const directory = dirname(out)
+  await access(directory, constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
+    const message = `scores cannot be written, make --out's directory or name another (${cause.code}): ${directory}`
+    throw new VelocastError({ code: 'request_invalid', message, cause })
+  })
 }
 
 /** A reader never sees half of a file. */
@@ -83,11 +94,6 @@ function summary({ horizons }: BacktestResult): string {
       share(scores.coverage_80),
     ]),
   )
-}
-
-function timezone(text: string): string {
-  if (!isTimezone(text)) throw new InvalidArgumentError(`needs an IANA timezone, got ${text}.`)
-  return text
 }
 
 function horizons(text: string): number[] {

@@ -50,6 +50,6 @@ function withFilters(command: Command, limit: number, meaning: string): Command 
     .option('--since <moment>', 'only those refused at or after it, like 2026-01-31T07:00:00Z', instant)
     .option('--until <moment>', 'only those refused before it', instant)
     .option('--partition <number>', 'only this partition of the dead letters', wholeNumber)
-    .option('--offset <number>', 'only this offset; with --partition it names one letter', wholeNumber)
+    .option('--offset <number>', 'only this offset of --partition: names one letter', wholeNumber)
     .option('--limit <count>', meaning, wholeNumber, limit)
 }

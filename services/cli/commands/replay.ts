@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type CommonOptions, speed, withCommonOptions } from '../options.ts'
+import { type CommonOptions, speed, timezone, withCommonOptions } from '../options.ts'
 
 export interface ReplayCommandOptions extends CommonOptions {
   from: string
@@ -19,8 +19,12 @@ export function replayCommand(): Command {
     .requiredOption('--from <path>', 'recorded status (directory, .json, .json.gz, .zip or Parquet)')
     .option('--information <path>', 'recorded station information (file or directory)')
     .requiredOption('--system <id>', 'id of the recorded system')
-    .option('--timezone <zone>', 'IANA time zone of the system', 'UTC')
-    .option('--name-timezone <zone>', 'zone of times in file names that state none; told from the files')
+    .option('--timezone <zone>', 'IANA time zone of the system', timezone, 'UTC')
+    .option(
+      '--name-timezone <zone>',
+      'zone of times in file names that state none; told from the files',
+      timezone,
+    )
     .option('--speed <times>', 'times real time, or max', speed, 'max')
     .option('--restart', 'begin at the beginning even where an earlier replay stopped')
     .action(async (options: ReplayCommandOptions) => (await import('../actions/replay.ts')).replay(options))

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type CommonOptions, withCommonOptions } from '../options.ts'
+import { type CommonOptions, timezone, withCommonOptions } from '../options.ts'
 
 export interface TrainCommandOptions extends CommonOptions {
   system?: string
@@ -12,6 +12,6 @@ export function trainCommand(): Command {
       'Train a system on its daily and monthly files, judge the model, and let it serve if it is better.',
     )
     .option('--system <id>', 'needed where several are configured')
-    .option('--timezone <zone>', 'IANA time zone, for a system that is not configured')
+    .option('--timezone <zone>', 'IANA time zone, for a system that is not configured', timezone)
     .action(async (options: TrainCommandOptions) => (await import('../actions/train.ts')).train(options))
 }

@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander'
-import { type CommonOptions, speed, wholeNumber, withCommonOptions } from '../options.ts'
+import { type CommonOptions, speed, timezone, wholeNumber, withCommonOptions } from '../options.ts'
 
 export interface UpOptions extends CommonOptions {
   source: 'auto' | 'live' | 'replay' | 'simulate'
   from?: string
   information?: string
   system?: string
-  timezone: string
+  timezone?: string
   nameTimezone?: string
   speed?: number | 'max'
   untilExhausted?: boolean
@@ -30,10 +30,11 @@ export function upCommand(): Command {
     .option('--from <path>', 'replay, needed: recorded status (directory, .json, .json.gz, .zip or Parquet)')
     .option('--information <path>', 'replay: recorded station information (file or directory)')
     .option('--system <id>', 'live: only this configured system; replay, needed: id of the recorded system')
-    .option('--timezone <zone>', 'replay: IANA time zone of the system', 'UTC')
+    .option('--timezone <zone>', 'replay: IANA time zone of the system (default UTC)', timezone)
     .option(
       '--name-timezone <zone>',
       'replay: zone of times in file names that state none; told from the files',
+      timezone,
     )
     .option(
       '--speed <times>',

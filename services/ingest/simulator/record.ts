@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -9,6 +9,7 @@ import { parseStatus } from '../../domain/gbfs/status.ts'
 import { parseVehicleTypes } from '../../domain/gbfs/vehicle-types.ts'
 import { parseOpenMeteo } from '../../domain/open-meteo.ts'
 import type { WeatherReport } from '../../domain/weather.ts'
+import { makeDirectory } from '../../platform/directory.ts'
 import type { PollAnswer } from '../poll-answer.ts'
 import type { CityOptions } from './city.ts'
 import { activeFault, type Fault } from './faults.ts'
@@ -140,7 +141,7 @@ export async function writeRecording({
   polls: Iterable<RecordedPoll>
   directory: string
 }): Promise<{ polls: number; failed: number }> {
-  await mkdir(directory, { recursive: true })
+  makeDirectory(directory)
   const save = async (name: string, body: FeedBody): Promise<void> =>
     writeFile(join(directory, `${name}.json.gz`), await compress(JSON.stringify(body), { level: 1 }))
   let information: FeedBody | null = null

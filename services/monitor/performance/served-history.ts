@@ -11,9 +11,9 @@ import type { ObjectStore } from '../../platform/object-store/port.ts'
 import { OBSERVATION_COLUMNS } from '../../platform/parquet/columns.ts'
 import { openDuckDb, readParquetSql } from '../../platform/parquet/duckdb.ts'
 import { FORECAST_COLUMNS } from '../../platform/parquet/forecast-columns.ts'
+import { observationFiles, withFiles } from '../../platform/parquet/observation-files.ts'
 import { plainColumnsSql } from '../../platform/parquet/read.ts'
 import { servedForecastsSql } from '../../platform/parquet/served-forecasts-sql.ts'
-import { observationFiles, withFiles } from '../parquet-history.ts'
 
 const OBSERVATIONS = OBSERVATION_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
 const COLUMNS = SCORED_FIELDS.map((field) => FORECAST_COLUMNS.find(({ name }) => name === field)!)

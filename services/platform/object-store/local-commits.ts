@@ -1,6 +1,9 @@
-import { linkSync, mkdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
+import { linkSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeDirectory } from '../directory.ts'
+import { VelocastError } from '../errors.ts'
+import { holdFile } from '../held-file.ts'
 import { generationOf, isMissing } from './local-file.ts'
 import { preconditionFailed } from './path.ts'
 
@@ -21,10 +24,14 @@ export interface Commit {
  * a stat and a rename.
  */
 export class LocalCommits {
+  readonly #file: string
   readonly #lock: DatabaseSync
+  readonly #isThere: () => boolean
 
   constructor(lockFile: string) {
+    this.#file = lockFile
     this.#lock = new DatabaseSync(lockFile, { timeout: LOCK_WAIT_MS })
+    this.#isThere = holdFile(lockFile)
   }
 
   /** Gives the draft the object's name. `newDirectory` is the topmost directory that had to be made. */
@@ -33,7 +40,7 @@ export class LocalCommits {
     commit: Commit,
   ): { size: number; generation: string; newDirectory: string | undefined } {
     return this.#exclusively(() => {
-      const newDirectory = mkdirSync(dirname(commit.target), { recursive: true })
+      const newDirectory = makeDirectory(dirname(commit.target))
       requireGeneration(commit, generationAt(commit.target))
       if (commit.ifGeneration === 'absent') linkSync(draft, commit.target)
       else renameSync(draft, commit.target)
@@ -60,7 +67,20 @@ export class LocalCommits {
     })
   }
 
+  /**
+   * A store that was removed while in use holds nothing any more: what is written on would be half a store, whose
+   * ledgers speak of what is gone. Throws `store_bucket_missing`.
+   */
+  requireRoot(): void {
+    if (this.#isThere()) return
+    throw new VelocastError({
+      code: 'store_bucket_missing',
+      message: `store was removed or replaced while it was in use, start again and leave its directory alone: ${dirname(dirname(this.#file))}`,
+    })
+  }
+
   #exclusively<T>(work: () => T): T {
+    this.requireRoot()
     this.#lock.exec('BEGIN IMMEDIATE')
     try {
       return work()

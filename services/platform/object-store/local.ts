@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { constants, createReadStream, createWriteStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { makeDirectory } from '../directory.ts'
 import { VelocastError } from '../errors.ts'
 import { type Commit, LocalCommits } from './local-commits.ts'
 import { generationOf, isMissing, localError } from './local-file.ts'
@@ -21,7 +22,7 @@ const ABANDONED_MS = 86_400_000
  *
  * The generation is the file's modification time, inode and size; its sub-second part is random, so two writes
  * never share one. Throws `store_full` when the disk or quota is, `store_credentials` when the directory may not
- * be used, `store_bucket_missing` when the root is no directory.
+ * be used, `store_bucket_missing` when the root is no directory, or was removed while the store was open.
  * Not for network file systems without POSIX locks.
  */
 export async function openLocalStore({ root }: { root: string }): Promise<ObjectStore> {
@@ -29,7 +30,7 @@ export async function openLocalStore({ root }: { root: string }): Promise<Object
   const temporary = join(base, RESERVED_DIRECTORY, 'temporary')
   let commits: LocalCommits
   try {
-    await mkdir(temporary, { recursive: true })
+    makeDirectory(temporary)
     await removeAbandoned(temporary)
     commits = new LocalCommits(join(base, RESERVED_DIRECTORY, 'lock.sqlite'))
   } catch (error) {
@@ -80,11 +81,12 @@ export async function openLocalStore({ root }: { root: string }): Promise<Object
     })
   }
 
-  /** The directory is made anew when somebody removed it. */
+  /** The directory is made anew when somebody removed it, but not the store. */
   async function create(draft: string): Promise<FileHandle> {
     return open(draft, 'wx').catch(async (error: unknown) => {
       if (!isMissing(error)) throw error
-      await mkdir(temporary, { recursive: true })
+      commits.requireRoot()
+      makeDirectory(temporary)
       return open(draft, 'wx')
     })
   }

@@ -16,6 +16,8 @@ export interface Schedule {
   stop(): Promise<void>
 }
 
+export const SCHEDULE_RULE = 'must be a cron expression such as */10 * * * *'
+
 /** A sleep is cut into pieces of this length, so that a clock that was set or a machine that slept is noticed. */
 const LONGEST_SLEEP_MS = 60_000
 
@@ -65,13 +67,23 @@ export function newestDue({
   return newest !== undefined && newest.getTime() > after ? newest.getTime() : null
 }
 
+/** True for a cron expression of five or six fields. */
+export function isSchedule(expression: string): boolean {
+  try {
+    parse(expression)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function parse(expression: string, timezone = 'UTC'): Cron {
   try {
     return new Cron(expression, { paused: true, timezone })
   } catch (cause) {
     throw new VelocastError({
       code: 'config_invalid',
-      message: `schedule must be a cron expression such as */10 * * * *, and is ${expression}`,
+      message: `schedule ${SCHEDULE_RULE}, and is ${expression}`,
       cause,
     })
   }

@@ -123,6 +123,8 @@ function statusOf(error: unknown): number | null {
   return error instanceof Error && 'status' in error ? Number(error.status) : null
 }
 
+/** Without the client's own preamble, whose status of a lost connection is made up. */
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/^velocast - Error, status 400: (?=(connect|getaddrinfo|read|socket) )/, '')
 }

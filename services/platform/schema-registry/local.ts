@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { makeDirectory } from '../directory.ts'
 import { VelocastError } from '../errors.ts'
 import { findIncompatibility } from './compatibility.ts'
 import type { AvroSchema, SchemaRegistryPort } from './port.ts'
@@ -57,7 +58,7 @@ function readEntries(file: string): Entry[] {
 
 function writeEntries(file: string, directory: string, entries: Entry[]): void {
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     const temporary = `${file}.${process.pid}.tmp`
     writeFileSync(temporary, `${JSON.stringify(entries, null, 2)}\n`, { flush: true })
     renameSync(temporary, file)

@@ -50,6 +50,26 @@ describe('the file of an in-process log', () => {
     await log.close()
   })
 
+  test.each(['removed', 'replaced'])('that was %s takes no record: it would be lost', async (how) => {
+    const log = openInProcessLog({ file, clock: instantClock() })
+    const spec = { name: 't', partitions: 1, retentionMs: null, compacted: false, maxBytes: 1_000_000 }
+    await log.ensureTopics([spec])
+    await log.publish('t', [{ partitionKey: 'a', key: 'a/0', value: null }])
+    await rm(directory, { recursive: true })
+    if (how === 'replaced') {
+      const other = openInProcessLog({ file, clock: instantClock() })
+      await other.close()
+    }
+    await expect(log.publish('t', [{ partitionKey: 'a', key: 'a/1', value: null }])).rejects.toMatchObject({
+      code: 'log_unreachable',
+      retryable: false,
+      message: expect.stringContaining(
+        `removed or replaced while it was in use, start again and leave its directory alone: ${file}`,
+      ),
+    })
+    await log.close()
+  })
+
   test('forgets at its next opening what a transient reader that was killed had committed', async () => {
     const log = openInProcessLog({ file, clock: instantClock() })
     await log.ensureTopics([

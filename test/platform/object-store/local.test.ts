@@ -1,6 +1,6 @@
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,29 @@ test('no temporary file is left, whether a write succeeded or was refused', asyn
   await store.put('a', Buffer.from('1'), { ifGeneration: 'absent' })
   await store.put('a', Buffer.from('2'), { ifGeneration: 'absent' }).catch(() => undefined)
   expect(await readdir(join(root, '.velocast', 'temporary'))).toEqual([])
+})
+
+test.each(['removed', 'replaced'])(
+  'a store that was %s under a process takes no write: it would be half a store',
+  async (how) => {
+    const root = join(directory, how)
+    const store = await openLocalStore({ root })
+    await store.put('system/a', Buffer.from('1'))
+    rmSync(root, { recursive: true })
+    if (how === 'replaced') await openLocalStore({ root })
+    const refused = { code: 'store_bucket_missing', retryable: false, message: expect.stringContaining(root) }
+    await expect(store.put('system/a', Buffer.from('2'))).rejects.toMatchObject(refused)
+    await expect(store.delete('system/a', 'any')).rejects.toMatchObject(refused)
+    expect(existsSync(join(root, 'system'))).toBe(false)
+  },
+)
+
+test('the directory of temporary files is made anew when only it was removed', async () => {
+  const root = join(directory, 'swept')
+  const store = await openLocalStore({ root })
+  rmSync(join(root, '.velocast', 'temporary'), { recursive: true })
+  await store.put('a', Buffer.from('1'))
+  expect((await store.get('a'))?.bytes.toString()).toBe('1')
 })
 
 test('processes that write at once lose no step, and a killed one blocks nobody', {

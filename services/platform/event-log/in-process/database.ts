@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeDirectory } from '../../directory.ts'
 import { VelocastError } from '../../errors.ts'
 
 const SQLITE_BUSY = 5
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS group_epochs (group_name TEXT PRIMARY KEY, epoch INTE
  */
 export function openDatabase(file: string): DatabaseSync {
   try {
-    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
+    if (file !== ':memory:') makeDirectory(dirname(file))
     const database = new DatabaseSync(file, { timeout: 0 })
     try {
       database.exec('PRAGMA locking_mode=EXCLUSIVE')
@@ -65,6 +65,14 @@ export function openDatabase(file: string): DatabaseSync {
   } catch (error) {
     throw databaseError(error, file)
   }
+}
+
+/** What it means that the file is no longer the one that was opened. */
+export function fileRemoved(file: string): VelocastError {
+  return new VelocastError({
+    code: 'log_unreachable',
+    message: `event log was removed or replaced while it was in use, start again and leave its directory alone: ${file}`,
+  })
 }
 
 /** What a failure of the file means; errors of ours pass unchanged. */

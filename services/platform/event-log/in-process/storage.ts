@@ -1,7 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { holdFile } from '../../held-file.ts'
 import type { LogRecord, OutgoingRecord, Position, TopicSpec } from '../port.ts'
 import { BatchTable } from './batch-table.ts'
-import { databaseError, openDatabase } from './database.ts'
+import { databaseError, fileRemoved, openDatabase } from './database.ts'
 import { KeyedTable } from './keyed-table.ts'
 import type { RecordTable } from './record-table.ts'
 import { openSyncs, type Syncs } from './syncs.ts'
@@ -46,6 +47,7 @@ interface Cursor {
 export class Storage {
   readonly topics = new Map<string, StoredTopic>()
   readonly #file: string
+  readonly #isThere: () => boolean
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #tail = new Tail()
@@ -59,6 +61,7 @@ export class Storage {
   constructor(file: string) {
     this.#file = file
     this.#database = openDatabase(file)
+    this.#isThere = file === ':memory:' ? () => true : holdFile(file)
     this.#syncs = openSyncs(file)
     this.#batches = new BatchTable(this.#database)
     this.#keyed = new KeyedTable(this.#database)
@@ -308,6 +311,7 @@ export class Storage {
   }
 
   #inTransaction(work: () => void): void {
+    if (!this.#isThere()) throw fileRemoved(this.#file)
     try {
       this.#database.exec('BEGIN IMMEDIATE')
       try {
