@@ -13,7 +13,10 @@ export function backtestReport(result: BacktestResult): string {
       ['RMSE of persistence', bikes(scores.rmse_persistence)],
       ['RMSE cut', percent(scores.rmse_cut)],
       ['hours more than 1 % worse', `${scores.hours_worse} of ${scores.hours}`],
-      ['stations worse', `${percent(scores.stations_worse)} of ${scores.stations}`],
+      [
+        'stations worse, beyond noise',
+        `${percent(scores.stations_worse)}, ${percent(scores.stations_worse_beyond_noise)} of ${scores.stations}`,
+      ],
       [
         '80 % band: coverage, PIT coverage',
         `${percent(scores.coverage_80)}, ${percent(scores.pit_coverage_80)}`,

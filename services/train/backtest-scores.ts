@@ -1,12 +1,16 @@
 import { roundHalfEven } from '../domain/forecast.ts'
 import type { CalibratedRow } from '../domain/forecasting/calibration.ts'
-import { liftInterval, type RatioInterval } from './day-bootstrap.ts'
+import { liftInterval, type RatioInterval, shareWorse } from './day-bootstrap.ts'
 import { type ProbabilityScore, ProbabilityScorer } from './probability-scores.ts'
 
 /** Share of misses outside of the band on each side that it claims: 10 %. */
 const TAIL = 0.1
 /** An hour counts as worse from this negative lift on. */
 const WORSE_HOUR = -0.01
+/** With fewer local days the draws of a station are of its local hours. */
+const LEAST_DAYS = 5
+/** Share of the draws in which a station must be worse to be so beyond noise. */
+const SURE = 0.95
 
 export interface ProbabilityScores {
   model: ProbabilityScore
@@ -41,10 +45,16 @@ export interface HorizonScores {
   mean_error: number
   by_hour: HourScore[]
   hours_worse: number
+  /** Those of `hours_worse` with no lift in the interval of their days; null with one day. */
+  hours_worse_beyond_noise: number | null
   hours: number
   stations: number
   stations_worse: number
   stations_worse_count: number
+  /** Share of the stations that are worse in 95 % of the draws of their blocks. */
+  stations_worse_beyond_noise: number
+  /** What is drawn of a station: local days, or with fewer than five of them its local hours. */
+  station_blocks: 'days' | 'hours'
   station_lift: { p5: number; median: number; p95: number }
   coverage_80: number
   pit_coverage_80: number
@@ -79,7 +89,13 @@ interface Sums {
 
 const noSums = (): Sums => ({ n: 0, model: 0, persistence: 0 })
 
-/** Adds up rows; memory is a few numbers for each station, hour and day. */
+interface StationSums {
+  all: Sums
+  days: Map<string, Sums>
+  hours: Map<number, Sums>
+}
+
+/** Adds up rows; memory is a few numbers for each hour of the day and each day, of each station. */
 export class HorizonScorer {
   readonly #sums = {
     n: 0,
@@ -96,7 +112,7 @@ export class HorizonScorer {
     width: 0,
     interval: 0,
   }
-  readonly #stations = new Map<number, Sums>()
+  readonly #stations = new Map<number, StationSums>()
   readonly #days = new Map<string, Sums>()
   readonly #hours = new Map<number, Map<string, Sums>>()
   readonly #bike = scorers()
@@ -119,8 +135,12 @@ export class HorizonScorer {
     this.#addBand(forecast, bikesThen)
     const day = this.#hours.get(row.hour) ?? new Map<string, Sums>()
     this.#hours.set(row.hour, day)
+    const station = this.#stations.get(row.station) ?? { all: noSums(), days: new Map(), hours: new Map() }
+    this.#stations.set(row.station, station)
     for (const cell of [
-      cellOf(this.#stations, row.station),
+      station.all,
+      cellOf(station.days, row.day),
+      cellOf(station.hours, row.hour),
       cellOf(this.#days, row.day),
       cellOf(day, row.day),
     ]) {
@@ -165,8 +185,10 @@ export class HorizonScorer {
         }
       })
     const stations = [...this.#stations.values()]
-    const worse = stations.filter(({ model, persistence }) => model > persistence).length
-    const lifts = stations.map(liftOf).sort((a, b) => a - b)
+    const worse = stations.filter(({ all }) => all.model > all.persistence)
+    const blocks = this.#days.size < LEAST_DAYS ? 'hours' : 'days'
+    const surely = worse.filter((station) => shareWorse([...station[blocks].values()]) >= SURE)
+    const lifts = stations.map(({ all }) => liftOf(all)).sort((a, b) => a - b)
     const at = (share: number): number =>
       lifts[Math.min(lifts.length - 1, Math.floor(share * lifts.length))] ?? 0
     const bike = scoresOf(this.#bike)
@@ -186,10 +208,16 @@ export class HorizonScorer {
       mean_error: sums.error / n,
       by_hour,
       hours_worse: by_hour.filter(({ lift }) => lift < WORSE_HOUR).length,
+      hours_worse_beyond_noise:
+        this.#days.size < 2
+          ? null
+          : by_hour.filter(({ lift, interval }) => lift < WORSE_HOUR && (interval?.high ?? 0) < 0).length,
       hours: by_hour.length,
       stations: stations.length,
-      stations_worse: worse / stations.length,
-      stations_worse_count: worse,
+      stations_worse: worse.length / stations.length,
+      stations_worse_count: worse.length,
+      stations_worse_beyond_noise: surely.length / stations.length,
+      station_blocks: blocks,
       station_lift: { p5: at(0.05), median: at(0.5), p95: at(0.95) },
       coverage_80: sums.covered / n,
       pit_coverage_80: sums.pit / n,

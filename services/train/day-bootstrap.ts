@@ -31,3 +31,20 @@ export function liftInterval(
   }).sort((a, b) => a - b)
   return { low: lifts[Math.floor(tail * DRAWS)]!, high: lifts[Math.floor((1 - tail) * DRAWS)]! }
 }
+
+/**
+ * Share of the draws of blocks, with replacement, in which the model's errors sum to more than persistence's. 0 where
+ * neither errs, and with fewer than two blocks.
+ */
+export function shareWorse(blocks: readonly { model: number; persistence: number }[]): number {
+  if (blocks.length < 2) return 0
+  const losses = Float64Array.from(blocks, ({ model, persistence }) => model - persistence)
+  const random = createRandom(1)
+  let worse = 0
+  for (let drawn = 0; drawn < DRAWS; drawn += 1) {
+    let loss = 0
+    for (let draw = 0; draw < losses.length; draw += 1) loss += losses[Math.floor(random() * losses.length)]!
+    if (loss > 0) worse += 1
+  }
+  return worse / DRAWS
+}
