@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs'
 import { type ErrorCode, VelocastError } from '../../errors.ts'
 
 /** Protocol error type → what it means to us. Anything else is taken as a broker that can't be reached for the moment. */
@@ -74,4 +75,12 @@ export function isWorthRejoining(error: unknown): boolean {
     if (!(cause.cause instanceof Error)) return 'retriable' in cause && cause.retriable === true
   }
   return false
+}
+
+/** What kafkajs takes for a broker's word that the group is joining anew: it joins. */
+export function joinAnew(group: string): Error {
+  const error = new Error(`the last join of this member had no answer, it joins again: ${group}`)
+  return new kafkajs.KafkaJSProtocolError(
+    Object.assign(error, { type: 'REBALANCE_IN_PROGRESS', retriable: true }),
+  )
 }

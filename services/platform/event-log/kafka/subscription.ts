@@ -3,12 +3,12 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import { isRetryable, VelocastError } from '../../errors.ts'
 import { backoffMs } from '../backoff.ts'
-import type { Position, SubscribeOptions, Subscription } from '../port.ts'
+import type { Position, SubscribeOptions, Subscription, TopicPartition } from '../port.ts'
 import { notOwned, staleEpoch } from '../stale-epoch.ts'
 import { startOffset } from '../start-offset.ts'
 import { partitionAssigner } from './assigner.ts'
 import { KAFKA_RETRY, type KafkaConnection } from './connection.ts'
-import { isWorthRejoining, kafkaError } from './kafka-error.ts'
+import { isWorthRejoining, joinAnew, kafkaError } from './kafka-error.ts'
 import { toLogRecord } from './log-record.ts'
 import { type Owned, Tenure } from './tenure.ts'
 import type { KafkaTopics } from './topics.ts'
@@ -39,6 +39,8 @@ export interface KafkaSubscriptionOptions {
  * 3. `assigned` runs; then the partitions are put at their positions and resumed.
  * 4. Batches are handed out one at a time, with heartbeats while the handler works. What fails with a retryable error
  *    is paused and comes again; nothing is committed but by `commit`, under the generation of its epoch.
+ * 5. kafkajs goes on with the assignment before when the answer to a join is lost, though the group has a new generation
+ *    and this member's epoch is over. Batches that come then are refused as by a group that joins, so that it joins again.
  */
 export class KafkaSubscription implements Subscription {
   readonly #options: KafkaSubscriptionOptions
@@ -80,6 +82,7 @@ export class KafkaSubscription implements Subscription {
     const consumer = this.#consumer
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment))
     consumer.on(consumer.events.CRASH, (event) => this.#crashed(event))
+    consumer.on(consumer.events.HEARTBEAT, () => this.#woken())
     consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
       this.#generation = Math.max(this.#generation, payload.groupGenerationId)
     })
@@ -168,10 +171,7 @@ export class KafkaSubscription implements Subscription {
     this.#tenure?.end()
     const tenure = new Tenure(assignment)
     this.#tenure = tenure
-    if (this.#closing !== null) {
-      tenure.end()
-      return
-    }
+    if (this.#closing !== null) return tenure.end()
     this.#consumer.pause(tenure.partitions)
     this.#preparing = this.#preparing.then(() => this.#prepare(tenure))
   }
@@ -225,11 +225,7 @@ export class KafkaSubscription implements Subscription {
         owned.floor = owned.next
       }
     }
-    const starts = [...tenure.owned.values()].map(({ topic, partition, next }) => ({
-      topic,
-      partition,
-      offset: String(next),
-    }))
+    const starts = [...tenure.owned.values()].map(({ next, ...at }) => offsetAt(at, next))
     const before = this.#generation
     try {
       await this.#consumer.commitOffsets(starts)
@@ -262,6 +258,7 @@ export class KafkaSubscription implements Subscription {
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload
     const tenure = this.#tenure
+    if (this.#mustJoinAnew(tenure)) throw joinAnew(this.#options.subscribe.group)
     const owned = tenure?.get(batch.topic, batch.partition)
     if (tenure === null || owned === undefined || !tenure.prepared || payload.isStale()) return
     tenure.commitOnce = payload.commitOffsetsIfNecessary
@@ -277,6 +274,16 @@ export class KafkaSubscription implements Subscription {
       owned.next = Number(final ? batch.lastOffset() : last) + 1
       await payload.heartbeat()
     }
+  }
+
+  /** What a lost join left paused is asked for again, to be refused by `#eachBatch`. */
+  #woken(): void {
+    const tenure = this.#tenure
+    if (tenure !== null && this.#mustJoinAnew(tenure)) this.#consumer.resume(tenure.partitions)
+  }
+
+  #mustJoinAnew(tenure: Tenure | null): boolean {
+    return tenure?.over === true && this.#closing === null && this.#failure === null
   }
 
   /** True when the handler is done with the chunk. */
@@ -330,11 +337,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   async #commitOnce(tenure: Tenure, moves: { owned: Owned; offset: number }[]): Promise<void> {
-    const flat = moves.map(({ owned: { topic, partition }, offset }) => ({
-      topic,
-      partition,
-      offset: String(offset),
-    }))
+    const flat = moves.map(({ owned, offset }) => offsetAt(owned, offset))
     if (tenure.commitOnce === null) return this.#consumer.commitOffsets(flat)
     const topics = [...new Set(flat.map(({ topic }) => topic))]
     return tenure.commitOnce({
@@ -383,6 +386,11 @@ export class KafkaSubscription implements Subscription {
       .then(() => this.close())
       .then(() => this.#options.subscribe.failed?.(error))
   }
+}
+
+/** In the form that kafkajs commits. */
+function offsetAt({ topic, partition }: TopicPartition, offset: number): TopicPartition & { offset: string } {
+  return { topic, partition, offset: String(offset) }
 }
 
 /** Others are joining: the epoch goes on until we join too, so what runs may be finished and committed. */
