@@ -14,9 +14,10 @@ import { forecast } from './forecast.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { replay } from './replay.ts'
+import { scale } from './scale.ts'
 import { windows } from './windows.ts'
 
-const BENCHMARKS: Benchmark[] = [codec, ingest, windows, forecast, compaction, api, latency, replay]
+const BENCHMARKS: Benchmark[] = [codec, ingest, windows, forecast, compaction, api, latency, replay, scale]
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md')
 const names = BENCHMARKS.map(({ name }) => name)
 

@@ -2,13 +2,10 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { BIN_MS } from '../../services/domain/bin.ts'
 import { CORE_FEATURES, computeFeatures } from '../../services/domain/features.ts'
-import type { StationGrid } from '../../services/domain/forecasting/station-grid.ts'
-import { WINDOW_ROW, windowGrid } from '../../services/domain/forecasting/window-grid.ts'
+import { WINDOW_ROW } from '../../services/domain/forecasting/window-grid.ts'
 import { readHistory } from '../../services/domain/forecasting/window-history.ts'
 import { readWindow } from '../../services/domain/ring.ts'
-import { readSlot } from '../../services/domain/slot.ts'
-import { SystemWindow } from '../../services/domain/system-window.ts'
-import { SLOT_BYTES } from '../../services/domain/window.ts'
+import type { SystemWindow } from '../../services/domain/system-window.ts'
 import { computeUpdate } from '../../services/forecast/compute.ts'
 import { createForecastMetrics } from '../../services/forecast/metrics.ts'
 import { openRedisLookUpStore } from '../../services/platform/look-up-store/redis.ts'
@@ -20,8 +17,8 @@ import { lookUp } from '../platform/look-up-store.conformance.ts'
 import { openObjectMap } from '../platform/onnx/object-map.ts'
 import { startRedis } from '../stack/redis.ts'
 import { type Benchmark, type Figure, milliseconds, timed } from './benchmark.ts'
-import { CITY, cityPolls, observationsOf } from './simulated-city.ts'
-import { trainedCityPack } from './trained-city.ts'
+import { CITY } from './simulated-city.ts'
+import { gridOf, trainedCityPacks, updateOf, wholeWindow } from './trained-city.ts'
 
 /** Lags that the core features read. */
 const LAGS = [0, 1, 2, 3, 6, 12, 24, 36, 48]
@@ -34,13 +31,7 @@ export const forecast: Benchmark = {
   name: 'forecast',
   async run({ quick }) {
     const runs = quick ? 5 : 40
-    const window = new SystemWindow(CITY)
-    let place = 0
-    for (const poll of cityPolls({ polls: 49 })) {
-      const ts_utc = poll.fetched_utc + place * BIN_MS
-      window.merge(observationsOf(poll).map((row) => ({ ...row, ts_utc })))
-      place += 1
-    }
+    const window = wholeWindow()
     const rings = [...window.packed().values()]
     const tbin = window.newestBin!
     const features = await timed({
@@ -87,31 +78,11 @@ export const forecast: Benchmark = {
 /** Both horizons of a whole trained pack: windows, grid, features, eight ensembles, calibration, forecasts. */
 async function trainedPack(window: SystemWindow, runs: number): Promise<Figure[]> {
   const packed = window.packed()
-  const tbin = window.newestBin!
-  const update = window.update({
-    poll_id: 'poll',
-    outcome: 'ok',
-    source: 'simulate',
-    fetched_utc: tbin + BIN_MS,
-  })!
-  const known = update.station_ids.map((id, place) => ({
-    place,
-    slot: readSlot(update.slots, place * SLOT_BYTES),
-    ring: packed.get(id)!,
-  }))
-  const stations = known.length
-  const grid = (): StationGrid => windowGrid({ tbin: update.tbin_utc, stations, known, carryMinutes: 0 }).grid
-  const places = update.station_ids.map((id, place) => ({
-    id,
-    lat: update.lats[place]!,
-    lon: update.lons[place]!,
-    capacity: null,
-  }))
+  const update = updateOf(window)
   const objects = openObjectMap()
   const inference = openInference()
   const packs = new Map<number, ModelPack>()
-  for (const horizon of HORIZONS) {
-    const pack = trainedCityPack({ system: CITY, grid: grid(), places, horizonMinutes: horizon })
+  for (const [horizon, pack] of trainedCityPacks({ window, horizons: HORIZONS })) {
     const horizons = await publishPacks({ objects, packs: [pack] })
     const version = { version: '1.0.0', effective_from: new Date(0).toISOString(), horizons }
     packs.set(horizon, await loadModelPack({ objects, inference, system: CITY, horizon, version }))
@@ -119,7 +90,10 @@ async function trainedPack(window: SystemWindow, runs: number): Promise<Figure[]
   const metrics = createForecastMetrics(new Registry())
   const logger = pino({ level: 'silent' })
   const windows = { read: async (_: string, ids: readonly string[]) => ids.map((id) => packed.get(id)!) }
-  const rows = await timed({ runs: runs * 3, work: () => readHistory({ grid: grid(), row: WINDOW_ROW }) })
+  const rows = await timed({
+    runs: runs * 3,
+    work: () => readHistory({ grid: gridOf(update, packed), row: WINDOW_ROW }),
+  })
   const before = process.cpuUsage()
   const whole = await timed({
     runs,

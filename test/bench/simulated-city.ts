@@ -11,7 +11,8 @@ import {
 } from '../../services/ingest/simulator/record.ts'
 
 export const CITY = 'measured'
-const START = Date.UTC(2026, 4, 12, 6)
+/** First poll of the city, unless another is given. */
+export const START = Date.UTC(2026, 4, 12, 6)
 
 /** Polls of a seeded city, a minute apart. */
 export function cityPolls({

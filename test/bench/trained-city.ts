@@ -7,23 +7,81 @@ import { buildProfile, emptyProfileSums } from '../../services/domain/forecastin
 import { RICH_FEATURES, richFeatures } from '../../services/domain/forecasting/rich-features.ts'
 import type { StationGrid } from '../../services/domain/forecasting/station-grid.ts'
 import type { StationPlace } from '../../services/domain/forecasting/station-place.ts'
-import { WINDOW_ROW } from '../../services/domain/forecasting/window-grid.ts'
+import { WINDOW_ROW, windowGrid } from '../../services/domain/forecasting/window-grid.ts'
+import { readSlot } from '../../services/domain/slot.ts'
+import { SystemWindow } from '../../services/domain/system-window.ts'
+import { SLOT_BYTES, type WindowUpdate } from '../../services/domain/window.ts'
 import type { TreeEnsemble } from '../../services/platform/onnx/tree-ensemble.ts'
 import { ensembleOutputs } from '../../services/train/ensembles.ts'
 import { columnsOf, type HorizonModel } from '../../services/train/horizon-model.ts'
 import { buildPack, type TrainedPack } from '../../services/train/pack.ts'
 import { createRandom } from '../../services/train/random.ts'
+import { CITY, cityPolls, observationsOf } from './simulated-city.ts'
 
 /** Sizes of the models that the recorded cities gave: 60 to 150 trees an ensemble, 40 leaves, 53 features. */
 const TREES = 120
 const LEAVES = 40
 const LEFT_OUT = ['network_change_15', 'network_change_60']
 
+/** The windows of a city whose 49 bins all have a poll. */
+export function wholeWindow({ start }: { start?: number } = {}): SystemWindow {
+  const window = new SystemWindow(CITY)
+  let place = 0
+  for (const poll of cityPolls({ polls: 49, ...(start === undefined ? {} : { start }) })) {
+    const ts_utc = poll.fetched_utc + place * BIN_MS
+    window.merge(observationsOf(poll).map((row) => ({ ...row, ts_utc })))
+    place += 1
+  }
+  return window
+}
+
+export function updateOf(window: SystemWindow): WindowUpdate {
+  return window.update({
+    poll_id: 'poll',
+    outcome: 'ok',
+    source: 'simulate',
+    fetched_utc: window.newestBin! + BIN_MS,
+  })!
+}
+
+export function gridOf(update: WindowUpdate, rings: ReadonlyMap<string, Buffer>): StationGrid {
+  const known = update.station_ids.map((id, place) => ({
+    place,
+    slot: readSlot(update.slots, place * SLOT_BYTES),
+    ring: rings.get(id)!,
+  }))
+  return windowGrid({ tbin: update.tbin_utc, stations: known.length, known, carryMinutes: 0 }).grid
+}
+
+/** A pack a horizon, for the city that `window` has. */
+export function trainedCityPacks({
+  window,
+  horizons,
+}: {
+  window: SystemWindow
+  horizons: readonly number[]
+}): Map<number, TrainedPack> {
+  const update = updateOf(window)
+  const grid = gridOf(update, window.packed())
+  const places = update.station_ids.map((id, place) => ({
+    id,
+    lat: update.lats[place]!,
+    lon: update.lons[place]!,
+    capacity: null,
+  }))
+  return new Map(
+    horizons.map((horizonMinutes) => [
+      horizonMinutes,
+      trainedCityPack({ system: CITY, grid, places, horizonMinutes }),
+    ]),
+  )
+}
+
 /**
  * A pack of the size of a real one: trees whose splits are at values that the city's own features have, so that rows part
  * at every node; a calibration fitted to what they say. What it forecasts means nothing.
  */
-export function trainedCityPack(options: {
+function trainedCityPack(options: {
   system: string
   grid: StationGrid
   places: readonly StationPlace[]
