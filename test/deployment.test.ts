@@ -3,11 +3,19 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { SERVICE_NAMES } from '../services/cli/service-names.ts'
 import { loadConfig } from '../services/platform/config-file.ts'
+import { REGISTRY_VERSION } from './stack/registry.ts'
 
 interface Compose {
   services: Record<
     string,
-    { command?: string[]; environment?: Record<string, string>; image?: string; build?: string }
+    {
+      command?: string[]
+      environment?: Record<string, string>
+      image?: string
+      build?: string
+      volumes?: string[]
+      stop_grace_period?: string
+    }
   >
 }
 
@@ -43,6 +51,30 @@ test('Kubernetes has a deployment for every service', () => {
     ),
   )
   expect(deployments.sort()).toEqual([...SERVICE_NAMES].sort())
+})
+
+test('what a stop takes is waited for: containers and pods are given more than the 25 s of a drain', () => {
+  for (const { build, stop_grace_period } of Object.values(compose.services)) {
+    if (build !== undefined) expect(Number.parseInt(stop_grace_period ?? '10s', 10)).toBeGreaterThan(30)
+  }
+  const pods = readdirSync('k8s/base').flatMap((file) => {
+    const text = readFileSync(`k8s/base/${file}`, 'utf8')
+    return text.includes('kind: Deployment') ? [/terminationGracePeriodSeconds: (\d+)/.exec(text)?.[1]] : []
+  })
+  expect(pods).toHaveLength(SERVICE_NAMES.length)
+  for (const seconds of pods) expect(Number(seconds)).toBeGreaterThan(30)
+})
+
+test('Kafka of docker compose keeps its log in the volume, as the store beside it keeps what is told of the log', () => {
+  const { environment, volumes } = compose.services.kafka ?? {}
+  expect(volumes).toContain(`kafka:${environment?.KAFKA_LOG_DIRS}`)
+  expect(compose.services.gcs?.volumes).toHaveLength(1)
+})
+
+test('the registry that is deployed is the one that tests run against', () => {
+  const image = `apicurio-registry-kafkasql:${REGISTRY_VERSION}`
+  expect(compose.services.registry?.image).toContain(image)
+  expect(readFileSync('k8s/overlays/local/schema-registry.yaml', 'utf8')).toContain(image)
 })
 
 test('every image is pinned to a version', () => {

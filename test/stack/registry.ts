@@ -6,7 +6,7 @@ import { freePort } from './ports.ts'
 import { type Server, serverDirectory, startServer } from './server.ts'
 
 /** The last release whose answers follow Confluent's registry and that runs on Java 17. */
-const version = '2.6.13.Final'
+export const REGISTRY_VERSION = '2.6.13.Final'
 const probeTimeoutMs = 2_000
 
 export type Compatibility =
@@ -45,7 +45,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       '-Dquarkus.http.host=127.0.0.1',
       `-Dquarkus.http.port=${port}`,
       '-jar',
-      join(programs, `apicurio-registry-app-${version}-runner.jar`),
+      join(programs, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`),
     ],
     directory,
     ready: async () => {
@@ -57,7 +57,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       })
     },
   })
-  return Object.assign(server, { url, port, version })
+  return Object.assign(server, { url, port, version: REGISTRY_VERSION })
 }
 
 /** Fetches the registry without starting it. */
@@ -65,16 +65,16 @@ export function fetchRegistry(): Promise<string> {
   const artifact = {
     groupId: 'io.apicurio',
     artifactId: 'apicurio-registry-app',
-    version,
+    version: REGISTRY_VERSION,
     type: 'tar.gz',
     classifier: 'all',
   }
   return fetchFromMaven({
-    name: `apicurio-registry-${version}`,
+    name: `apicurio-registry-${REGISTRY_VERSION}`,
     artifacts: [artifact],
     transitive: false,
     finish: async (directory) => {
-      const archive = join(directory, `${artifact.artifactId}-${version}-all.tar.gz`)
+      const archive = join(directory, `${artifact.artifactId}-${REGISTRY_VERSION}-all.tar.gz`)
       await run({ command: 'tar', args: ['-xzf', archive, '-C', directory, '--no-same-owner'] })
       await rm(archive)
     },

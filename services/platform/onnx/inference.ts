@@ -3,6 +3,12 @@ import { Worker } from 'node:worker_threads'
 import { VelocastError } from '../errors.ts'
 import type { InferenceAnswer, InferenceRequest, ModelShape } from './inference-worker.ts'
 
+/**
+ * ONNX Runtime 1.30 reports its use to its maker over the network and keeps an id of the machine in the home directory,
+ * unless this is set before it loads. In this thread: a worker's environment is a copy that native code does not see.
+ */
+process.env.ORT_DISABLE_TELEMETRY ??= '1'
+
 /** Two halve the time of a trained pack's batch; the batches are too small to gain by more. */
 const THREADS = Math.min(2, availableParallelism())
 
