@@ -23,7 +23,7 @@ import { until } from './until.ts'
 
 const OUTAGE_MS = FULL ? 60_000 : 5_000
 /** So slow that the recordings outlast the outages. */
-const SPEED = FULL ? 10 : 8
+const SPEED = FULL ? 10 : 6
 const FLEET: readonly ServiceName[] = ['monitor', 'sink', 'forecast', 'windows', 'ingest']
 
 let directory: string
@@ -38,14 +38,14 @@ beforeAll(async () => {
   recordings = await recordSystems({
     directory: join(directory, 'recordings'),
     seed: SEED + 6,
-    start: Date.UTC(2026, 2, 10, 22, 50),
-    minutes: FULL ? 150 : 90,
+    start: Date.UTC(2026, 2, 10, 23, 10),
+    minutes: FULL ? 150 : 75,
     pollSeconds: 120,
   })
   whole = await wholeRun(recordings, join(directory, 'whole'))
   servers = await startClusteredServers()
   log = openTestLog(servers.cluster.brokers)
-}, 900_000)
+}, 1_800_000)
 
 afterAll(async () => {
   await members?.killAll()

@@ -1,21 +1,12 @@
 import { pino } from 'pino'
 import { systemClock } from '../../services/platform/clock.ts'
 import { createCodec } from '../../services/platform/event-log/avro-codec.ts'
-import { readAvroSchema } from '../../services/platform/event-log/avro-schemas.ts'
-import type { RecordName } from '../../services/platform/event-log/codec.ts'
 import { openKafkaLog } from '../../services/platform/event-log/kafka.ts'
 import type { EventLog, LogRecord, Position } from '../../services/platform/event-log/port.ts'
 import { openConfluentRegistry } from '../../services/platform/schema-registry/confluent.ts'
-import type { AvroSchema } from '../../services/platform/schema-registry/port.ts'
 import { TOPICS } from '../../services/platform/topics.ts'
+import { evolvedCodec } from './evolved-codec.ts'
 import { until } from './until.ts'
-
-/** Our schema with one more field that has a default, in another version for each `version`. */
-export function evolvedSchema(name: RecordName, version: number): AvroSchema {
-  const schema = readAvroSchema(name) as AvroSchema & { fields: object[] }
-  const added = { name: `added_in_${version}`, type: ['null', 'string'], default: null }
-  return { ...schema, fields: [...schema.fields, added] } as AvroSchema
-}
 
 /** Writes what others wrote again, under schemas that the readers have not met. */
 export interface NewerWriter {
@@ -34,14 +25,7 @@ export async function openNewerWriter({
   log: EventLog
   registryUrl: string
 }): Promise<NewerWriter> {
-  const registry = openConfluentRegistry({ url: registryUrl })
-  const codecOf = (schemaOf?: (name: RecordName) => AvroSchema) =>
-    createCodec({
-      registry,
-      topics: { [TOPICS.status]: ['StationObservation', 'PollRecord'] },
-      ...(schemaOf === undefined ? {} : { schemaOf }),
-    })
-  const ours = codecOf()
+  const ours = createCodec({ registry: openConfluentRegistry({ url: registryUrl }) })
   await ours.register()
   const begun = new Map<number, LogRecord[]>()
   let whole: LogRecord[] = []
@@ -65,7 +49,7 @@ export async function openNewerWriter({
     async republish() {
       await until('a whole poll is there', () => whole.length > 0)
       version += 1
-      const newer = codecOf((name) => evolvedSchema(name, version))
+      const newer = evolvedCodec({ registryUrl, version })
       await newer.register()
       const poll = whole
       const decoded = await ours.decode(

@@ -15,6 +15,7 @@ import type { Platform, Service } from '../../services/platform/service.ts'
 import { TOPICS } from '../../services/platform/topics.ts'
 import { createSinkService } from '../../services/sink/service.ts'
 import { createWindowsService } from '../../services/windows/service.ts'
+import { evolvedCodec } from './evolved-codec.ts'
 import type { FoundRow } from './history.ts'
 import type { ProcessPlan, ReaderName, RunState, ServiceName } from './process-plan.ts'
 
@@ -31,6 +32,9 @@ const opened = await openPlatform({ config, logger })
 const shift = plan.clockShiftMs ?? 0
 const platform: Platform = {
   ...opened.platform,
+  ...(plan.version === undefined
+    ? {}
+    : { codec: evolvedCodec({ registryUrl: config.registry.url!, version: plan.version }) }),
   clock: { now: () => systemClock.now() + shift, sleep: systemClock.sleep },
 }
 const reached = new Map<string, number>()

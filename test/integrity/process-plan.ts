@@ -29,6 +29,8 @@ export interface ProcessPlan {
   /** How far ahead its clock is. */
   clockShiftMs?: number
   ledgerIntervalMs?: number
+  /** A later version of the services: every record of theirs has one more field, named by this number, with a value. */
+  version?: number
   /** Written once the recordings are replayed; where it is there, they are not replayed again. */
   replayedFile?: string
   /** Where to write the state that is not in files, at the end. */

@@ -20,7 +20,7 @@ import { FULL, SEED, scratchDirectory } from './tier.ts'
 import { until } from './until.ts'
 
 /** So slow that the recordings outlast what befalls. */
-const SPEED = 8
+const SPEED = 6
 const EVICTIONS = FULL ? 10 : 2
 const FLEET: readonly ServiceName[] = ['monitor', 'sink', 'forecast', 'windows', 'ingest']
 
@@ -39,15 +39,15 @@ beforeAll(async () => {
   recordings = await recordSystems({
     directory: join(directory, 'recordings'),
     seed: SEED + 7,
-    start: Date.UTC(2026, 2, 10, 22, 50),
-    minutes: 90,
+    start: Date.UTC(2026, 2, 10, 23, 10),
+    minutes: 75,
     pollSeconds: 120,
   })
   whole = await wholeRun(recordings, join(directory, 'whole'))
   servers = await startWiredServers()
   replica = await startRedis()
   log = openTestLog(servers.kafka.brokers)
-}, 900_000)
+}, 1_800_000)
 
 afterAll(async () => {
   await members?.killAll()

@@ -21,9 +21,9 @@ import { until } from './until.ts'
 import { isWhole, probe, shows } from './wire-probe.ts'
 
 const OUTAGE_MS = FULL ? 60_000 : 5_000
-/** So slow that the recordings outlast the faults, on a busy machine too: 40 minutes, 15 in the short form. */
-const SPEED = FULL ? 6 : 8
-const MINUTES = FULL ? 240 : 120
+/** So slow that the recordings outlast the faults, on a busy machine too: 40 minutes, 16 in the short form. */
+const SPEED = FULL ? 6 : 5
+const MINUTES = FULL ? 240 : 80
 const FLEET: readonly ServiceName[] = ['monitor', 'sink', 'forecast', 'windows', 'ingest']
 /** What a service may take during an outage beyond the most that it took before: generous, for heaps that still settle. */
 const GROWTH_MB = 128
@@ -42,14 +42,14 @@ beforeAll(async () => {
   recordings = await recordSystems({
     directory: join(directory, 'recordings'),
     seed: SEED + 5,
-    start: Date.UTC(2026, 2, 10, 22, 50),
+    start: Date.UTC(2026, 2, 10, 23, 10),
     minutes: MINUTES,
     pollSeconds: 120,
   })
   whole = await wholeRun(recordings, join(directory, 'whole'))
   servers = await startWiredServers()
   log = openTestLog(servers.kafka.brokers)
-}, 900_000)
+}, 1_800_000)
 
 afterAll(async () => {
   await members?.killAll()
