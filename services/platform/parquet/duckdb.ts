@@ -9,7 +9,7 @@ export interface DuckDbOptions {
   threads?: 1 | 2
   /**
    * DuckDB's own bound, megabytes; what does not fit is spilled to `directory`. The process as a whole, Node included,
-   * takes about 330 more. Default 128: enough for a million rows.
+   * takes about 330 more. Default 128: enough for a million rows, though a sort of them spills.
    */
   memoryMegabytes?: number
   /** Default: a directory of the system's temporary one, removed by `close`. */

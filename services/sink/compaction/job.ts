@@ -85,16 +85,19 @@ export async function runJob<T extends object>(
 }
 
 /** Up to this many rows the database's default bound is enough. */
-const SMALL_ROWS = 1_000_000
+const SMALL_ROWS = 200_000
+/** Measured: with less, sorting a day of 1,500 stations spills, and takes twice the processor time. */
+const DAY_MEGABYTES = 224
 /** Measured to be enough for 13 million rows; past 16 million it grows with them. */
+const LARGE_ROWS = 1_000_000
 const LARGE_MEGABYTES = 256
 const MEGABYTES_A_MILLION_ROWS = 16
 
 /** Raises the database's bound for a job over so many rows, unless the bound was given. */
 export async function fitMemory({ database, memoryMegabytes }: JobContext, rows: number): Promise<void> {
   if (memoryMegabytes !== undefined || rows <= SMALL_ROWS) return
-  const needed = Math.max(LARGE_MEGABYTES, Math.ceil((rows / 1_000_000) * MEGABYTES_A_MILLION_ROWS))
-  await database.run(`SET memory_limit = '${needed}MB'`)
+  const large = Math.max(LARGE_MEGABYTES, Math.ceil((rows / 1_000_000) * MEGABYTES_A_MILLION_ROWS))
+  await database.run(`SET memory_limit = '${rows <= LARGE_ROWS ? DAY_MEGABYTES : large}MB'`)
 }
 
 /** An object and its copy on the local disk. */

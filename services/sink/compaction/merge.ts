@@ -44,9 +44,14 @@ export async function chooseLast({
   await database.run(`CREATE TEMP TABLE last_of_repeated AS
     SELECT ${COLUMNS} FROM ${ofDay} SEMI JOIN repeated USING ${keys}
     QUALIFY row_number() OVER (PARTITION BY station_id, tbin_utc ORDER BY ${LAST_FIRST_SQL}) = 1`)
-  await database.run(`CREATE TEMP VIEW chosen AS
-    SELECT ${COLUMNS} FROM ${ofDay} ANTI JOIN repeated USING ${keys}
-    UNION ALL SELECT ${COLUMNS} FROM last_of_repeated`)
+  const [found] = await database.rows('SELECT count(*) AS repeated FROM repeated')
+  await database.run(
+    found!.repeated === 0
+      ? `CREATE TEMP VIEW chosen AS SELECT ${COLUMNS} FROM ${ofDay}`
+      : `CREATE TEMP VIEW chosen AS
+          SELECT ${COLUMNS} FROM ${ofDay} ANTI JOIN repeated USING ${keys}
+          UNION ALL SELECT ${COLUMNS} FROM last_of_repeated`,
+  )
   return contentFacts(database, 'chosen')
 }
 

@@ -1,7 +1,11 @@
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 import { hasCode } from '../../platform/errors.ts'
 import type { ObjectInfo } from '../../platform/object-store/port.ts'
 import { downloadOne, type JobContext, type JobOptions, type LocalCopy } from './job.ts'
+
+/** Deletions at once: each waits for a bucket's answer or a directory's sync. */
+const DELETIONS = 8
 
 const PARQUET_TYPE = 'application/vnd.apache.parquet'
 
@@ -34,16 +38,22 @@ export function draftFile(context: JobContext): string {
  */
 export async function purge(context: JobContext, copies: readonly LocalCopy[]): Promise<number> {
   await context.fence()
+  const limit = pLimit(DELETIONS)
   let purged = 0
-  for (const { path, generation } of copies) {
-    try {
-      await context.platform.objects.delete(path, generation)
-      purged += 1
-    } catch (error) {
-      if (!hasCode(error, 'store_precondition_failed')) throw error
-    }
-    context.onProgress?.({ step: 'purge', done: purged, total: copies.length })
-  }
+  const deletions = copies.map(({ path, generation }) =>
+    limit(async () => {
+      try {
+        await context.platform.objects.delete(path, generation)
+        purged += 1
+      } catch (error) {
+        if (hasCode(error, 'store_precondition_failed')) return
+        limit.clearQueue()
+        throw error
+      }
+      context.onProgress?.({ step: 'purge', done: purged, total: copies.length })
+    }),
+  )
+  await Promise.all(deletions)
   return purged
 }
 

@@ -171,7 +171,8 @@ export class KafkaSubscription implements Subscription {
     this.#tenure?.end()
     const tenure = new Tenure(assignment)
     this.#tenure = tenure
-    if (this.#closing !== null) return tenure.end()
+    if (this.#closing !== null) tenure.end()
+    if (tenure.over) return
     this.#consumer.pause(tenure.partitions)
     this.#preparing = this.#preparing.then(() => this.#prepare(tenure))
   }
