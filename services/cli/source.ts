@@ -30,8 +30,16 @@ export function replaySource(platform: Platform, options: ReplayServiceOptions):
   return { service, exhausted: service.exhausted }
 }
 
-/** Starts the built-in city on a free port of the loopback; `simulatedConfig` points a configuration at it. */
-export function startCity(options: { stations: number; seed: number; speed: number }): Promise<Simulator> {
+/**
+ * Starts the built-in city on a free port of the loopback; `simulatedConfig` points a configuration at it. `start` is
+ * the city's time then, epoch ms; now where absent.
+ */
+export function startCity(options: {
+  stations: number
+  seed: number
+  speed: number
+  start?: number
+}): Promise<Simulator> {
   return startSimulator({ host: '127.0.0.1', port: 0, version: '2.3', ...options })
 }
 

@@ -4,7 +4,7 @@ import {
   type Ensemble,
   type EnsembleOutputs,
 } from '../domain/forecasting/calibration.ts'
-import { binRows } from './gradient-boosting/binned-rows.ts'
+import type { BinnedRows } from './gradient-boosting/binned-rows.ts'
 import type { Features } from './gradient-boosting/features.ts'
 import { type BoostedTrees, predict } from './gradient-boosting/model.ts'
 import type { BoostingOptions } from './gradient-boosting/options.ts'
@@ -33,7 +33,7 @@ interface EnsembleProgress {
 }
 
 export interface EnsembleTraining {
-  features: Features
+  rows: BinnedRows
   change: Float32Array
   /** Rows that decide when to stop, never trained on; empty where the rounds are given. */
   validation?: Uint32Array
@@ -45,9 +45,9 @@ export interface EnsembleTraining {
   signal?: AbortSignal | undefined
 }
 
-/** Trains the four ensembles on one binning of the rows. */
+/** Trains the four ensembles, one after the other, on the same binned rows. */
 export async function trainEnsembles({
-  features,
+  rows,
   change,
   validation,
   rounds,
@@ -57,12 +57,11 @@ export async function trainEnsembles({
   onProgress,
   signal,
 }: EnsembleTraining): Promise<{ models: Ensembles; bestRounds: Record<Ensemble, number> }> {
-  const binned = binRows({ features, seed })
   const models: Partial<Ensembles> = {}
   const bestRounds: Partial<Record<Ensemble, number>> = {}
   for (const ensemble of ENSEMBLES) {
     const { model, bestRound } = await trainGradientBoosting({
-      features: binned,
+      features: rows,
       target: targetOf(ensemble, change),
       ...(validation === undefined ? {} : { validation }),
       options: {

@@ -19,6 +19,7 @@ import { RICH_FEATURES } from '../domain/forecasting/rich-features.ts'
 import { binAt, NO_AGE, NO_COUNT } from '../domain/forecasting/station-grid.ts'
 import { VelocastError } from '../platform/errors.ts'
 import { type Ensembles, ensembleOutputs, trainEnsembles } from './ensembles.ts'
+import { type BinnedRows, binRows } from './gradient-boosting/binned-rows.ts'
 import type { Features } from './gradient-boosting/features.ts'
 import type { BoostingOptions } from './gradient-boosting/options.ts'
 import {
@@ -27,6 +28,7 @@ import {
   judgedRows,
   profileSums,
   type RowSource,
+  rowsFrom,
   type SampleRows,
   trainingRows,
 } from './training-rows.ts'
@@ -96,35 +98,30 @@ export async function trainHorizon(training: HorizonTraining): Promise<HorizonMo
     Object.fromEntries(ENSEMBLES.map((name) => [name, value])) as Record<Ensemble, number>
   const boosting = { seed, threads, signal, options: training.boosting ?? {} }
 
-  const held: { rows: SampleRows; outputs: EnsembleOutputs; best: Record<Ensemble, number> }[] = []
+  const held: { rows: OutOfSampleRows; best: Record<Ensemble, number> }[] = []
   for (const [place, block] of blocks.entries()) {
     const stride = Math.max(1, Math.ceil(rowsThere / foldRows))
-    const { train, judged } = foldOf(source, span, block, { sums, stride })
-    const both = columnsOf(joinRows([train, judged]), features)
-    const change = joined(train.change, judged.change)
-    const validation = Uint32Array.from(judged.change, (_, row) => train.rows + row)
+    const { rows, trained } = foldOf(source, span, block, { sums, stride })
+    const judged = rowsFrom(rows, trained)
     const { models, bestRounds } = await trainEnsembles({
-      features: both,
-      change,
-      validation,
+      rows: binRows({ features: columnsOf(rows, features), seed }),
+      change: rows.change,
+      validation: Uint32Array.from(judged.change, (_, row) => trained + row),
       rounds: all(rounds),
       ...boosting,
       onProgress: report(`fold ${place + 1} of ${blocks.length}`),
     })
-    held.push({
-      rows: judged,
-      outputs: ensembleOutputs(models, columnsOf(judged, features)),
-      best: bestRounds,
-    })
+    const outputs = ensembleOutputs(models, columnsOf(judged, features))
+    held.push({ rows: outOfSampleRows(source, judged, outputs), best: bestRounds })
     step += ENSEMBLES.length
   }
-  const outOfSample = outOfSampleRows(source, held)
+  const outOfSample = joinOutOfSample(held.map(({ rows }) => rows))
   const calibration = fitCalibration(outOfSample, activityClasses(stationMoves(sums)))
 
   const chosen = all(1)
   for (const name of ENSEMBLES) {
-    const weight = held.reduce((sum, { rows }) => sum + rows.rows, 0)
-    const mean = held.reduce((sum, { rows, best }) => sum + best[name] * rows.rows, 0) / weight
+    const weight = outOfSample.change.length
+    const mean = held.reduce((sum, { rows, best }) => sum + best[name] * rows.change.length, 0) / weight
     chosen[name] = Math.max(1, Math.round(mean * MORE_ROUNDS))
   }
   return trainKept({
@@ -157,10 +154,11 @@ export async function trainKept({
     onRound: (progress: { ensemble: Ensemble; round: number; rounds: number }) => void
   }): Promise<HorizonModel> {
   const labels = sums.count.reduce((sum, count) => sum + count, 0)
-  const kept = trainingRows(source, span, { sums, stride: Math.max(1, Math.ceil(labels / maxRows)) })
+  const stride = Math.max(1, Math.ceil(labels / maxRows))
+  const { rows, change } = binnedRows({ source, span, sums, features, seed, stride })
   const { models } = await trainEnsembles({
-    features: columnsOf(kept, features),
-    change: kept.change,
+    rows,
+    change,
     rounds: facts.rounds,
     seed,
     threads,
@@ -175,20 +173,31 @@ export async function trainKept({
     sums,
     ensembles: models,
     calibration,
-    facts: { ...facts, rows: kept.rows },
+    facts: { ...facts, rows: change.length },
   }
 }
 
-/** Columns of the chosen features, for the trainer. */
-export function columnsOf(rows: SampleRows, names: readonly string[]): Features {
-  const width = RICH_FEATURES.length
-  const columns = names.map((name) => {
-    const place = RICH_FEATURES.indexOf(name)
-    const column = new Float32Array(rows.rows)
-    for (let row = 0; row < rows.rows; row += 1) column[row] = rows.values[row * width + place]!
-    return column
-  })
-  return { layout: 'columns', columns }
+/** Rows to train on as bins: here their features, 216 bytes a row, are let go, and training needs two bytes a cell. */
+function binnedRows({
+  source,
+  span,
+  sums,
+  features,
+  seed,
+  stride,
+}: Pick<HorizonTraining, 'source' | 'span' | 'seed'> &
+  Pick<HorizonModel, 'sums' | 'features'> & { stride: number }): {
+  rows: BinnedRows
+  change: Float32Array
+} {
+  const rows = trainingRows(source, span, { sums, stride })
+  return { rows: binRows({ features: columnsOf(rows, features), seed }), change: rows.change }
+}
+
+/** The chosen features of the rows, for the trainer: a view. */
+export function columnsOf({ values }: Pick<SampleRows, 'values'>, names: readonly string[]): Features {
+  const places = names.map((name) => RICH_FEATURES.indexOf(name))
+  return { layout: 'rows', values, width: RICH_FEATURES.length, places }
 }
 
 /** What the calibration needs of sample rows besides the ensembles' outputs. */
@@ -257,13 +266,16 @@ function dayBlocks(
   )
 }
 
-/** Rows of one fold: trained on outside of the block, with profiles that know nothing of it; judged inside of it. */
+/**
+ * Rows of one fold: first those `trained` on, outside of the block, with profiles that know nothing of it; then those
+ * that are judged, inside of it.
+ */
 function foldOf(
   source: RowSource,
   span: { from: number; until: number },
   block: { from: number; until: number },
   { sums, stride }: { sums: ProfileSums; stride: number },
-): { train: SampleRows; judged: SampleRows } {
+): { rows: SampleRows; trained: number } {
   const horizonBins = source.horizonMinutes / 5
   const others = {
     stations: sums.stations,
@@ -277,27 +289,56 @@ function foldOf(
     until: Math.min(span.until, block.until + horizonBins),
   }
   combineProfiles(others, profileSums(source, reached), -1)
-  const train = joinRows([
+  const train = [
     trainingRows(source, { from: span.from, until: block.from }, { sums: others, stride }),
     trainingRows(source, { from: block.until, until: span.until }, { sums: others, stride }),
-  ])
+  ]
   const judged = judgedRows(
     source,
     { from: block.from, until: Math.min(block.until, span.until - horizonBins) },
     { profile: buildProfile(others, source.neighbourhood.nearest), stride, skipFrozen: true },
   )
-  return { train, judged }
+  return { rows: joinRows([...train, judged]), trained: train.reduce((sum, { rows }) => sum + rows, 0) }
 }
 
-function outOfSampleRows(
-  source: RowSource,
-  held: readonly { rows: SampleRows; outputs: EnsembleOutputs }[],
-): OutOfSampleRows {
-  const rows = joinRows(held.map(({ rows }) => rows))
-  const outputs = Object.fromEntries(
-    ENSEMBLES.map((name) => [name, joined(...held.map(({ outputs }) => outputs[name]))]),
-  ) as unknown as EnsembleOutputs
-  return { ...factsOf(source, rows), outputs, change: rows.change, docksThen: docksThen(source, rows) }
+/** Copies what the calibration needs of judged rows, so that the rows themselves can go. */
+function outOfSampleRows(source: RowSource, rows: SampleRows, outputs: EnsembleOutputs): OutOfSampleRows {
+  const facts = factsOf(source, rows)
+  return {
+    ...facts,
+    station: facts.station.slice(),
+    outputs,
+    change: rows.change.slice(),
+    docksThen: docksThen(source, rows),
+  }
+}
+
+function joinOutOfSample(parts: readonly OutOfSampleRows[]): OutOfSampleRows {
+  const size = parts.reduce((sum, { change }) => sum + change.length, 0)
+  const joined = <Numbers extends Float32Array | Int32Array | Uint8Array>(
+    all: Numbers,
+    of: (part: OutOfSampleRows) => ArrayLike<number>,
+  ): Numbers => {
+    let at = 0
+    for (const part of parts) {
+      all.set(of(part), at)
+      at += part.change.length
+    }
+    return all
+  }
+  const floats = (of: (part: OutOfSampleRows) => Float32Array) => joined(new Float32Array(size), of)
+  return {
+    station: joined(new Int32Array(size), ({ station }) => station),
+    hour: joined(new Uint8Array(size), ({ hour }) => hour),
+    bikes: floats(({ bikes }) => bikes),
+    docks: floats(({ docks }) => docks),
+    capacity: floats(({ capacity }) => capacity),
+    change: floats(({ change }) => change),
+    docksThen: floats(({ docksThen }) => docksThen),
+    outputs: Object.fromEntries(
+      ENSEMBLES.map((name) => [name, floats(({ outputs }) => outputs[name])]),
+    ) as unknown as EnsembleOutputs,
+  }
 }
 
 /** Mean |change| of each station; 0 without a row. */
@@ -314,14 +355,4 @@ function stationMoves({ stations, count, moves }: ProfileSums): Float64Array {
     means[station] = rows > 0 ? sum / rows : 0
   }
   return means
-}
-
-function joined(...parts: Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }

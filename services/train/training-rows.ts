@@ -189,6 +189,17 @@ function copyOf(sums: ProfileSums): ProfileSums {
   }
 }
 
+/** The rows from one on: a view. */
+export function rowsFrom(rows: SampleRows, first: number): SampleRows {
+  return {
+    rows: rows.rows - first,
+    values: rows.values.subarray(first * RICH_FEATURES.length),
+    change: rows.change.subarray(first),
+    station: rows.station.subarray(first),
+    bin: rows.bin.subarray(first),
+  }
+}
+
 /** Samples one after the other. */
 export function joinRows(parts: readonly SampleRows[]): SampleRows {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)

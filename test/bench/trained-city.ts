@@ -101,13 +101,12 @@ function trainedCityPack(options: {
   const width = RICH_FEATURES.length
   const station = Int32Array.from(places, (_, place) => place)
   const change = new Float32Array(rows).map(() => Math.round(random() * 6 - 3))
-  const features = columnsOf({ rows, values, change, station, bin: station }, names)
-  if (features.layout !== 'columns') throw new Error('features must be columns')
-  const ensembles = Object.fromEntries(
-    ENSEMBLES.map((name) => [name, grownTrees(features.columns, random)]),
-  ) as HorizonModel['ensembles']
+  const features = columnsOf({ values }, names)
   const column = (name: string): Float32Array =>
     Float32Array.from(station, (place) => values[place * width + RICH_FEATURES.indexOf(name)]!)
+  const ensembles = Object.fromEntries(
+    ENSEMBLES.map((name) => [name, grownTrees(names.map(column), random)]),
+  ) as HorizonModel['ensembles']
   const calibration = fitCalibration(
     {
       station,

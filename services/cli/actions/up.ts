@@ -58,9 +58,9 @@ async function liveSetting(given: Setting, { source, system }: UpOptions): Promi
 }
 
 async function simulate(given: Setting, options: UpOptions): Promise<void> {
-  const { stations, seed, speed: pace = 1 } = options
+  const { stations, seed, start, speed: pace = 1 } = options
   if (pace === 'max') throw invalid('--speed of a simulated city must be a number: max')
-  const city = await startCity({ stations, seed, speed: pace })
+  const city = await startCity({ stations, seed, speed: pace, ...(start === undefined ? {} : { start }) })
   await allInOne({
     ...given,
     config: simulatedConfig({ config: given.config, city, speed: pace }),

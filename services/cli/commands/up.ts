@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { type CommonOptions, speed, timezone, wholeNumber, withCommonOptions } from '../options.ts'
+import { type CommonOptions, instant, speed, timezone, wholeNumber, withCommonOptions } from '../options.ts'
 
 export interface UpOptions extends CommonOptions {
   source: 'auto' | 'live' | 'replay' | 'simulate'
@@ -14,6 +14,7 @@ export interface UpOptions extends CommonOptions {
   port?: number
   stations: number
   seed: number
+  start?: number
   history: boolean
   historyDays: number
   historyStations: number
@@ -44,6 +45,7 @@ export function upCommand(): Command {
     .option('--until-exhausted', 'replay: stop after the last poll, with every file and artefact written')
     .option('--stations <count>', 'simulate: stations of the city', wholeNumber, 1500)
     .option('--seed <number>', 'simulate: same seed, same city', wholeNumber, 1)
+    .option('--start <ISO>', "simulate: the city's time at the start (default: now)", instant)
     .option('--no-history', 'simulate: no simulated past, no first model; persistence forecasts')
     .option('--history-days <count>', 'simulate: days of simulated past to learn from', wholeNumber, 14)
     .option('--history-stations <count>', 'simulate: stations that the past is of', wholeNumber, 100)

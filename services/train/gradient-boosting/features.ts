@@ -1,12 +1,13 @@
 import { VelocastError } from '../../platform/errors.ts'
 
 /**
- * Single-precision features, NaN where unknown: one array a feature, or one array row after row. Nothing is copied;
- * the arrays must not change while they are read.
+ * Single-precision features, NaN where unknown: one array a feature, or one array row after row, of which `places` are
+ * the features' places in a row, all in order where absent. Nothing is copied; the arrays must not change while they
+ * are read.
  */
 export type Features =
   | { layout: 'columns'; columns: readonly Float32Array[] }
-  | { layout: 'rows'; values: Float32Array; width: number }
+  | { layout: 'rows'; values: Float32Array; width: number; places?: readonly number[] }
 
 /** Where the value of (row, feature) is: `values[row * stride + offset]`. */
 export interface Column {
@@ -16,7 +17,8 @@ export interface Column {
 }
 
 export function featureCount(features: Features): number {
-  return features.layout === 'columns' ? features.columns.length : features.width
+  if (features.layout === 'columns') return features.columns.length
+  return features.places?.length ?? features.width
 }
 
 export function rowCount(features: Features): number {
@@ -26,7 +28,11 @@ export function rowCount(features: Features): number {
 
 export function columnOf(features: Features, feature: number): Column {
   if (features.layout === 'columns') return { values: features.columns[feature]!, stride: 1, offset: 0 }
-  return { values: features.values, stride: features.width, offset: feature }
+  return {
+    values: features.values,
+    stride: features.width,
+    offset: features.places?.[feature] ?? feature,
+  }
 }
 
 /** Throws `request_invalid` for columns of unlike length, a broken last row, or no feature at all. */
