@@ -2,10 +2,11 @@
  * Runs the benchmarks and prints their table: `npm run bench -- [--only name[,name]] [--quick] [--write]`. With `--write`
  * the table in docs/benchmarks.md is replaced for the benchmarks that ran. Nothing here passes or fails by its time.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { writePart } from '../document-part.ts'
 import { api } from './api.ts'
 import type { Benchmark, Figure } from './benchmark.ts'
 import { codec } from './codec.ts'
@@ -39,7 +40,7 @@ for (const { name, run } of BENCHMARKS.filter(({ name }) => only.includes(name))
     const figures = await run({ quick: values.quick, directory })
     const table = [heading(name, load), ...rows(figures)].join('\n')
     process.stdout.write(`${table}\n\n`)
-    if (values.write) await replaceIn(PAGE, name, table)
+    if (values.write) await writePart(PAGE, name, table)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -62,14 +63,4 @@ function rows(figures: readonly Figure[]): string[] {
     '|---|---|---|---|',
     ...figures.map(({ work, asked, aim, measured }) => `| ${work} | ${asked} | ${aim} | ${measured} |`),
   ]
-}
-
-/** Puts the table between the benchmark's two markers. */
-async function replaceIn(page: string, name: string, table: string): Promise<void> {
-  const text = await readFile(page, 'utf8')
-  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const from = text.indexOf(begin)
-  const until = text.indexOf(end)
-  if (from < 0 || until < from) throw new Error(`${page} must have the markers ${begin} and ${end}`)
-  await writeFile(page, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(until)}`)
 }
