@@ -70,8 +70,10 @@ test(
       await sleep(BETWEEN_MS)
     }
     await emptied(redis.url)
+    // Ingest alone may have ended, when its recordings have.
     const gone = running.filter(
-      ({ service, process }) => service !== 'ingest' && process.child.exitCode !== null,
+      ({ service, process: { child } }) =>
+        child.exitCode !== null && (service !== 'ingest' || child.exitCode !== 0),
     )
     const outputs = await Promise.all(gone.map(async ({ process }) => (await process.ended).output))
     expect(

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import type { EventLog } from '../../services/platform/event-log/port.ts'
+import { isRetryable } from '../../services/platform/errors.ts'
+import type { EventLog, GroupLag } from '../../services/platform/event-log/port.ts'
 import { GROUPS, TOPICS } from '../../services/platform/topics.ts'
 import type { Members } from './members.ts'
 import { until } from './until.ts'
@@ -22,7 +23,17 @@ export interface Progress {
 /** `log` is the test's own way to Kafka. */
 export function progressOf({ log, members }: { log: EventLog; members: Members }): Progress {
   const committed: Progress['committed'] = async ([group, topic], partition) => {
-    const lag = await log.lag(group, [topic])
+    let lag: GroupLag[] = []
+    await until(`the log says what ${group} has committed`, async () => {
+      try {
+        lag = await log.lag(group, [topic])
+        return true
+      } catch (error) {
+        // A broker that has just gone is asked for a moment yet.
+        if (!isRetryable(error)) throw error
+        return false
+      }
+    })
     return lag
       .filter((place) => partition === undefined || place.partition === partition)
       .reduce((sum, place) => sum + (place.committed ?? 0), 0)

@@ -12,8 +12,6 @@ import { type Server, serverDirectory, startServer } from './server.ts'
 const releases: Record<string, string> = { 3: '3.9.2', 4: '4.3.1' }
 const defaultMajor = '4'
 const loggerVersion = '1.7.36'
-/** Three virtual machines start at once, and wait for each other. */
-const CLUSTER_START_MS = 240_000
 
 export type KafkaOptions = {
   /** A major version, 3 or 4, or a full one; else VELOCAST_TEST_KAFKA_VERSION, else 4. */
@@ -142,7 +140,6 @@ async function startNode(options: KafkaOptions, place: Place): Promise<KafkaServ
     args: [...javaArgs, 'kafka.Kafka', settingsFile],
     directory,
     ready: () => answers(port),
-    ...(place.voters.size > 1 ? { startDeadlineMs: CLUSTER_START_MS } : {}),
   })
   const saslBrokers = sasl === null ? [] : [`127.0.0.1:${sasl.port}`]
   return Object.assign(server, { brokers: [`127.0.0.1:${port}`], port, version, saslBrokers })

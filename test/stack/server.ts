@@ -53,7 +53,7 @@ export async function serverDirectory(name: string): Promise<string> {
 
 /** @throws Error with the end of the server's log when it ends, or is not ready within its start deadline */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { name, directory, startDeadlineMs = 60_000, stopDeadlineMs = 10_000 } = options
+  const { name, directory, startDeadlineMs = 180_000, stopDeadlineMs = 10_000 } = options
   const removeDirectory = scratch(directory)
   const logFile = join(directory, 'server.log')
   let child: Child | undefined

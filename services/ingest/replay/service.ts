@@ -99,7 +99,9 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
     let look = FIRST_LOOK_MS
     const since = clock.now()
     let told = false
-    while (!stopping.signal.aborted && !(await replayPace.mayPublish(bin))) {
+    // Asked again where the log could not say; undefined once the replay stops.
+    const mayPublish = (): Promise<boolean | undefined> => persist(() => replayPace.mayPublish(bin))
+    while ((await mayPublish()) === false) {
       if (waitingFor !== replayPace.slowest) {
         waitingFor = replayPace.slowest
         metrics.waits.inc({ system, group: waitingFor ?? '' })
@@ -139,7 +141,7 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
         return await work()
       } catch (error) {
         if (!isRetryable(error)) throw error
-        logger.warn({ system, error }, 'replay could not publish, tries again')
+        logger.warn({ system, err: error }, 'replay can not go on for the moment, tries again')
         await clock.sleep(RETRY_MS, stopping.signal)
       }
     }
@@ -174,7 +176,9 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
     const from =
       options.restart === true
         ? null
-        : await loadCheckpoint({ objects, log: platform.log, system, key: opened.key })
+        : await persist(() => loadCheckpoint({ objects, log: platform.log, system, key: opened.key }))
+    // Stopped before anything was known: what an earlier replay left stays as it is.
+    if (from === undefined) return end(opened, false)
     if (from !== null) {
       logger.info({ system, position: from.position, total: opened.total }, 'replay goes on where it stopped')
       newest = { partition: from.partition, offset: from.offset }
@@ -229,7 +233,21 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
       if (stopping.signal.aborted) break
     }
     const finished = !stopping.signal.aborted || position >= opened.total
-    await checkpoint({ pipeline, position, finished })
+    const keep = (): Promise<void> => checkpoint({ pipeline, position, finished })
+    if (!stopping.signal.aborted) await persist(keep)
+    else {
+      await keep().catch((error: unknown) => {
+        if (!isRetryable(error)) throw error
+        logger.warn(
+          { system, err: error },
+          'replay could not write its checkpoint, the next start repeats polls',
+        )
+      })
+    }
+    end(opened, finished)
+  }
+
+  function end(opened: Recording, finished: boolean): void {
     for (const [reason, count] of Object.entries(opened.skipped.counts)) {
       metrics.skipped.inc({ system, reason }, count)
     }

@@ -228,6 +228,47 @@ describe('replay service', () => {
     expect(target.content()).toEqual(whole.content())
   })
 
+  test('goes on by itself when readers’ positions or its checkpoint can not be had for a while', async () => {
+    const plain = await platformOf()
+    await replay(plain)
+    const target = await platformOf()
+    const away = { looks: 0, reads: 0, writes: 0 }
+    const once = (what: keyof typeof away): void => {
+      away[what] += 1
+      // The first time, and every fifth after it: one look at all four readers comes between.
+      if (away[what] % 5 !== 1) return
+      const code = what === 'looks' ? 'log_unreachable' : 'store_unreachable'
+      throw new VelocastError({ code, message: 'away', retryable: true })
+    }
+    const { log, objects } = target.platform
+    const platform = {
+      ...target.platform,
+      log: {
+        ...log,
+        async lag(group: string, topics: string[]) {
+          once('looks')
+          const lags = await log.lag(group, topics)
+          return lags.map((lag) => ({ ...lag, committed: lag.end }))
+        },
+      },
+      objects: {
+        ...objects,
+        async get(path: string) {
+          once('reads')
+          return objects.get(path)
+        },
+        async put(...put: Parameters<typeof objects.put>) {
+          once('writes')
+          return objects.put(...put)
+        },
+      },
+    } as Platform
+    const summary = await replay({ ...target, platform }, { pace: {} })
+    expect(summary).toMatchObject({ polls: POLLS, finished: true })
+    expect(Math.min(away.looks, away.reads, away.writes)).toBeGreaterThan(1)
+    expect(target.content()).toEqual(plain.content())
+  })
+
   test('an error that no retry mends is told once, and the service is unhealthy', async () => {
     const target = await platformOf()
     target.onPublish.fault = () => {
