@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { SLOT_BYTES, type SlotWrites } from '../../services/domain/window.ts'
 import { openRedisWindowStore } from '../../services/platform/window-store/redis.ts'
 import { type RedisServer, startRedis } from '../stack/redis.ts'
 import { startToxiproxy, type Toxiproxy } from '../stack/toxiproxy.ts'
@@ -44,7 +45,7 @@ async function startPair() {
   await vi.waitFor(async () => expect(await known()).toBe(1), PATIENCE)
   await promoted.replicaof('NO', 'ONE')
   // Of this the promoted one knows nothing.
-  expect(await store.write({ ...owner, slots: slotsOf(2) })).toEqual({ missing: [] })
+  expect(await store.write({ ...owner, writes: writesOf(2) })).toEqual({ missing: [] })
   return { primary, store, owner, wire, failOver: () => wire.redirect(`127.0.0.1:${replica.port}`) }
 }
 
@@ -52,8 +53,12 @@ function ringsOf(fill: number): Map<string, Buffer> {
   return new Map(ids.map((id) => [id, Buffer.alloc(3504, fill)]))
 }
 
-function slotsOf(fill: number) {
-  return ids.map((stationId) => ({ stationId, index: 0, slot: Buffer.alloc(48, fill) }))
+function writesOf(fill: number): SlotWrites {
+  return {
+    stationIds: ids,
+    indexes: new Uint8Array(ids.length),
+    slots: Buffer.alloc(ids.length * SLOT_BYTES, fill),
+  }
 }
 
 /** Guards against a window that a promoted replica holds without its last slots, and that looks whole. */
@@ -68,10 +73,10 @@ describe('a failover that lost writes', () => {
     await failOver()
     // The connection was lost, and the client makes it again by itself; no write has failed.
     await vi.waitFor(() => store.read(SYSTEM, ids), PATIENCE)
-    expect(await store.write({ ...owner, slots: slotsOf(3) })).toEqual({ missing: ids })
+    expect(await store.write({ ...owner, writes: writesOf(3) })).toEqual({ missing: ids })
     await store.restore({ ...owner, rings: ringsOf(3) })
     expect(await store.load(SYSTEM)).toEqual(ringsOf(3))
-    expect(await store.write({ ...owner, slots: slotsOf(3) })).toEqual({ missing: [] })
+    expect(await store.write({ ...owner, writes: writesOf(3) })).toEqual({ missing: [] })
   })
 
   test('and of which a write failed is mended by whole windows', async (context) => {
@@ -80,13 +85,13 @@ describe('a failover that lost writes', () => {
     const { primary, store, owner, wire, failOver } = pair
     await wire.fail('refuse')
     await primary.kill()
-    await expect(store.write({ ...owner, slots: slotsOf(3) })).rejects.toMatchObject({
+    await expect(store.write({ ...owner, writes: writesOf(3) })).rejects.toMatchObject({
       code: 'window_store_unreachable',
       retryable: true,
     })
     await failOver()
     await vi.waitFor(() => store.restore({ ...owner, rings: ringsOf(3) }), PATIENCE)
     expect(await store.load(SYSTEM)).toEqual(ringsOf(3))
-    expect(await store.write({ ...owner, slots: slotsOf(3) })).toEqual({ missing: [] })
+    expect(await store.write({ ...owner, writes: writesOf(3) })).toEqual({ missing: [] })
   })
 })
