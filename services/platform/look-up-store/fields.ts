@@ -21,44 +21,100 @@ const HORIZON_NUMBERS = [
 ] as const
 const HORIZON_FIELD = /^h(\d+)_target_utc$/
 
-/** A station's hash: plain texts, times in ISO 8601 UTC. The layout is a public contract: docs/contracts.md. */
-export function lookUpFields(row: LookUp, source: Source): Fields {
-  const { forecast } = row
-  const values: Record<string, Value> = {
-    system: row.system,
-    station_id: row.station_id,
-    name: row.name,
-    lat: row.lat,
-    lon: row.lon,
-    capacity: row.capacity,
-    bikes: row.bikes,
-    docks: row.docks,
-    mechanical: row.mechanical,
-    ebike: row.ebike,
-    in_service: row.in_service,
-    ts_utc: iso(row.ts_utc),
-    tbin_utc: iso(row.tbin_utc),
-    source,
-    simulated: source === 'simulate',
-  }
-  if (forecast !== null) {
-    values.poll_id = forecast.poll_id
-    values.predicted_utc = iso(forecast.predicted_utc)
-    values.valid_until = iso(forecast.valid_until)
-    values.stale = forecast.stale
-    for (const horizon of forecast.horizons) {
-      const start = `h${horizon.horizon_min}_`
-      values[`${start}target_utc`] = iso(horizon.target_utc)
-      values[`${start}model_version`] = horizon.model_version
-      for (const field of HORIZON_NUMBERS) {
-        if (horizon[field] !== null) values[start + field] = horizon[field]
-      }
-    }
-  }
-  return texts(values)
+const STATION_FIELDS = [
+  'system',
+  'station_id',
+  'name',
+  'lat',
+  'lon',
+  'capacity',
+  'bikes',
+  'docks',
+  'mechanical',
+  'ebike',
+  'in_service',
+  'ts_utc',
+  'tbin_utc',
+  'source',
+  'simulated',
+] as const
+const FORECAST_FIELDS = ['poll_id', 'predicted_utc', 'valid_until', 'stale'] as const
+
+/**
+ * Hashes of many stations: plain texts, times in ISO 8601 UTC. The layout is a public contract: docs/contracts.md. Rows of
+ * one `shape` have their values in the order of the same names, null where a field is absent: names are sent once.
+ */
+export interface LookUpTexts {
+  /** Field names of each shape. */
+  names: string[][]
+  rows: { shape: number; values: (string | null)[] }[]
 }
 
-/** Reads `lookUpFields` back: the forecast shares the station's counts and times. Null when there is no such hash. */
+export function lookUpTexts(rows: readonly LookUp[], source: Source): LookUpTexts {
+  const names: string[][] = []
+  const shapes = new Map<string, number>()
+  const shapeOf = (horizons: readonly HorizonForecast[] | null): number => {
+    const key = horizons === null ? '' : `:${horizons.map(({ horizon_min }) => horizon_min).join(',')}`
+    let shape = shapes.get(key)
+    if (shape === undefined) {
+      shape = names.length
+      names.push(shapeNames(horizons))
+      shapes.set(key, shape)
+    }
+    return shape
+  }
+  return {
+    names,
+    rows: rows.map((row) => ({
+      shape: shapeOf(row.forecast?.horizons ?? null),
+      values: lookUpValues(row, source),
+    })),
+  }
+}
+
+function shapeNames(horizons: readonly HorizonForecast[] | null): string[] {
+  if (horizons === null) return [...STATION_FIELDS]
+  const fields = ['target_utc', 'model_version', ...HORIZON_NUMBERS]
+  return [
+    ...STATION_FIELDS,
+    ...FORECAST_FIELDS,
+    ...horizons.flatMap(({ horizon_min }) => fields.map((field) => `h${horizon_min}_${field}`)),
+  ]
+}
+
+function lookUpValues(row: LookUp, source: Source): (string | null)[] {
+  const values = [
+    row.system,
+    row.station_id,
+    row.name,
+    text(row.lat),
+    text(row.lon),
+    text(row.capacity),
+    text(row.bikes),
+    text(row.docks),
+    text(row.mechanical),
+    text(row.ebike),
+    String(row.in_service),
+    iso(row.ts_utc),
+    iso(row.tbin_utc),
+    source,
+    String(source === 'simulate'),
+  ]
+  if (row.forecast === null) return values
+  const { poll_id, predicted_utc, valid_until, stale, horizons } = row.forecast
+  values.push(poll_id, iso(predicted_utc), iso(valid_until), String(stale))
+  for (const horizon of horizons) {
+    values.push(iso(horizon.target_utc), horizon.model_version)
+    for (const field of HORIZON_NUMBERS) values.push(text(horizon[field]))
+  }
+  return values
+}
+
+function text(value: number | null): string | null {
+  return value === null ? null : String(value)
+}
+
+/** Reads a station's hash back: the forecast shares the station's counts and times. Null when there is no such hash. */
 export function readLookUp(fields: Fields): LookUp | null {
   const { system, station_id } = fields
   if (system === undefined || station_id === undefined) return null
