@@ -8,12 +8,13 @@ import { readWindow } from '../../services/domain/ring.ts'
 import type { SystemWindow } from '../../services/domain/system-window.ts'
 import { computeUpdate } from '../../services/forecast/compute.ts'
 import { createForecastMetrics } from '../../services/forecast/metrics.ts'
+import type { LookUp } from '../../services/platform/look-up-store/port.ts'
 import { openRedisLookUpStore } from '../../services/platform/look-up-store/redis.ts'
 import { openInference } from '../../services/platform/onnx/inference.ts'
 import { loadModelPack, type ModelPack } from '../../services/platform/onnx/pack.ts'
 import { buildPersistencePack } from '../../services/platform/onnx/persistence-pack.ts'
 import { publishPacks } from '../../services/train/publish-pack.ts'
-import { lookUp } from '../platform/look-up-store.conformance.ts'
+import { forecastOf, lookUp } from '../platform/look-up-store.conformance.ts'
 import { openObjectMap } from '../platform/onnx/object-map.ts'
 import { startRedis } from '../stack/redis.ts'
 import { type Benchmark, type Figure, milliseconds, timed } from './benchmark.ts'
@@ -135,20 +136,43 @@ async function lookUps(ids: string[], runs: number): Promise<Figure[]> {
     const written = await timed({
       runs,
       work: async (run) => {
-        const rows = ids.map((id) => ({ ...lookUp(CITY, id), tbin_utc: BIN_MS * (run + 1) }))
+        const rows = ids.map((id, place) => forecastRow({ id, place, tbin_utc: BIN_MS * (run + 1) }))
         const system = systemOf(run, rows.length)
         await store.publish({ system, rows, ttlSeconds: 600 })
       },
     })
     const read = await timed({ runs, work: () => store.stations(CITY) })
     return [
-      figure('look-ups of 1,500 stations into Redis', written),
-      figure('look-ups of 1,500 stations out of Redis', read),
+      figure(
+        'look-ups of 1,500 stations, a whole forecast of 2 horizons each (41 fields), into Redis',
+        written,
+      ),
+      figure('the same out of Redis', read),
     ]
   } finally {
     await store.close()
     await redis.stop()
   }
+}
+
+/** A station with everything that a trained pack says of it. */
+function forecastRow({ id, place, tbin_utc }: { id: string; place: number; tbin_utc: number }): LookUp {
+  const row = { ...lookUp(CITY, id), tbin_utc }
+  const horizons = HORIZONS.map((horizon_min) => ({
+    horizon_min,
+    target_utc: tbin_utc + horizon_min * 60_000,
+    bikes_mean: Math.fround(3.7 + place / 7),
+    bikes_median: 4,
+    docks_mean: Math.fround(11.3 + place / 9),
+    docks_median: 11,
+    bikes_q10: 2,
+    bikes_q50: 4,
+    bikes_q90: 6,
+    p_bike: Math.fround(0.93),
+    p_dock: Math.fround(0.87),
+    model_version: 'trees@1.0.0',
+  }))
+  return { ...row, forecast: forecastOf(row, horizons) }
 }
 
 function systemOf(run: number, stations: number) {

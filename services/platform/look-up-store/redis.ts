@@ -32,11 +32,8 @@ for i = 3, #keys do
       n = n + 2
     end
   end
+  call('DEL', keys[i])
   call('HSET', keys[i], unpack(fields, 1, n))
-  if call('HLEN', keys[i]) ~= n then
-    call('DEL', keys[i])
-    call('HSET', keys[i], unpack(fields, 1, n))
-  end
   call('EXPIRE', keys[i], ttl)
 end
 if #keys > 2 then call('SADD', keys[2], unpack(cjson.decode(ARGV[5]))) end
@@ -95,7 +92,11 @@ export function openRedisLookUpStore({ url, logger }: { url: string; logger: Log
         calls.push(
           redis.script(
             ROWS,
-            [newest, keyOf(id, 'forecast-stations'), ...ids.map((station) => keyOf(id, `forecast:${station}`))],
+            [
+              newest,
+              keyOf(id, 'forecast-stations'),
+              ...ids.map((station) => keyOf(id, `forecast:${station}`)),
+            ],
             [
               ...newness,
               JSON.stringify(names),
