@@ -119,8 +119,3 @@ test('a stop in mid-run hands the run back and the next process finishes it', as
   const record = JSON.parse((await place.objects.get(`town/runs/train/${run_id}.json`))!.bytes.toString())
   expect(record).toMatchObject({ status: 'aborted', reason: { code: 'no_input' }, attempt: 1 })
 })
-
-test('a schedule that is no cron expression stops the start', async () => {
-  const { service } = town({ config: { train: { schedule: 'monthly' } } })
-  await expect(service().start()).rejects.toMatchObject({ code: 'config_invalid' })
-})
