@@ -1,4 +1,9 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
+
+// Tests start some hundred processes: what one has compiled the next need not.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/node')
 
 const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts']
 /** Promises under kills, storms and outages. */
@@ -20,6 +25,7 @@ const BROWSER = ['test/e2e/**/*.test.ts']
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

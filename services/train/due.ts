@@ -6,7 +6,7 @@ import { newestDue } from '../platform/schedule/schedule.ts'
 import { TRAIN_JOB, trainingRunPath } from './run-record.ts'
 
 /** A schedule that never comes. */
-export const NEVER = 'off'
+const NEVER = 'off'
 
 export interface DueOptions {
   objects: Pick<ObjectStore, 'get' | 'put'>

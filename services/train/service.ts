@@ -1,9 +1,9 @@
 import { DAY_MS, HOUR_MS } from '../domain/bin.ts'
 import { hasCode } from '../platform/errors.ts'
 import { readSlot, requestRun } from '../platform/run-ledger/run-slot.ts'
-import { newestDue, type Schedule, startSchedule } from '../platform/schedule/schedule.ts'
+import { type Schedule, startSchedule } from '../platform/schedule/schedule.ts'
 import type { HealthCheck, Platform, Service } from '../platform/service.ts'
-import { NEVER, requestDue } from './due.ts'
+import { requestDue } from './due.ts'
 import { createTrainingMetrics, type TrainingMetrics } from './metrics.ts'
 import { type RunTrainingOptions, runTraining, type TrainPlatform } from './run.ts'
 import { TRAIN_JOB } from './run-record.ts'
@@ -47,9 +47,7 @@ class TrainService implements Service {
   }
 
   async start(): Promise<void> {
-    const { clock, config, logger } = this.#platform
-    const { schedule: expression } = config.train
-    if (expression !== NEVER) newestDue({ expression, timezone: 'UTC', after: 0, now: clock.now() })
+    const { clock, logger } = this.#platform
     this.#schedule = startSchedule({
       expression: LOOK,
       clock,

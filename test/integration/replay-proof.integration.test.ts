@@ -1,13 +1,15 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Storage } from '@google-cloud/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openGcsStore } from '../../services/platform/object-store/gcs.ts'
 import { dailyDays, dailyRows, fileHashes } from '../proof/daily-rows.ts'
 import { expectedRows, type Row } from '../proof/expected-rows.ts'
 import { baywheels, docomo, type Recording, simulated } from '../proof/recordings.ts'
-import { startVelocast } from '../proof/velocast.ts'
+import { startVelocast, type VelocastRun } from '../proof/velocast.ts'
 import { recordedData } from '../recorded-data.ts'
 import { type GcsServer, startGcs } from '../stack/gcs.ts'
 import { type KafkaServer, startKafka } from '../stack/kafka.ts'
@@ -84,6 +86,18 @@ async function onRealServers(recording: Recording, target: string): Promise<stri
   return copies
 }
 
+/** Resolves when the forecasts of a replay that runs have come to a moment of the recording. */
+async function reached({ child, ended }: VelocastRun, utc: number): Promise<void> {
+  const line = await Promise.race([once(child.stdout!, 'data'), ended.then(() => '')])
+  const url = /http:\/\/\S+/.exec(String(line))?.[0] ?? ''
+  for (;;) {
+    const answer = await fetch(`${url}/v1/systems`)
+    const { systems } = (await answer.json()) as { systems: { state: { ts_utc: number } | null }[] }
+    if ((systems[0]?.state?.ts_utc ?? 0) >= utc) return
+    await sleep(20)
+  }
+}
+
 /** The recording's rows on the days that have a daily file: each must be a day whose end the last poll has passed. */
 function completeDays(recording: Recording, daily: string): Row[] {
   const days = dailyDays(daily)
@@ -107,12 +121,24 @@ function expectSameRows(actual: Row[], expected: Row[]): void {
   expect(actual.length).toBe(expected.length)
 }
 
+const cities: Promise<Recording>[] = []
+const wholes = new Map<Recording, Promise<string>>()
+
+/** The seeded city, recorded once for all tests. */
+function seededCity(): Promise<Recording> {
+  cities[0] ??= simulated(mkdtempSync(join(directory, 'recording-')))
+  return cities[0]
+}
+
+/** What a recording gives in one process; a second asker is given the same files. */
+function replayedOnce(recording: Recording): Promise<string> {
+  const known = wholes.get(recording) ?? inOneProcess(recording, mkdtempSync(join(directory, 'one-')))
+  wholes.set(recording, known)
+  return known
+}
+
 const RECORDINGS: [name: string, open: () => Promise<Recording>, present: boolean][] = [
-  [
-    'a seeded city with gaps, late and repeated polls',
-    () => simulated(mkdtempSync(join(directory, 'recording-'))),
-    true,
-  ],
+  ['a seeded city with gaps, late and repeated polls', seededCity, true],
   ['Bay Wheels, 385 recorded polls of three days', async () => baywheels(data ?? ''), data !== null],
   ['Docomo, 13 hours of recorded polls a minute', () => docomo(data ?? ''), data !== null],
 ]
@@ -122,7 +148,7 @@ describe.each(RECORDINGS)('replaying %s', (_name, open, present) => {
     'gives daily Parquet equal to a computation straight from the JSON, in one process and on real servers (skipped without recorded data)',
     async () => {
       const recording = await open()
-      const one = await inOneProcess(recording, mkdtempSync(join(directory, 'one-')))
+      const one = await replayedOnce(recording)
       const real = await onRealServers(recording, mkdtempSync(join(directory, 'real-')))
       const expected = completeDays(recording, one)
       expect(expected.length).toBeGreaterThan(10_000)
@@ -134,9 +160,8 @@ describe.each(RECORDINGS)('replaying %s', (_name, open, present) => {
 })
 
 test('replaying again changes no daily file, export or artefact, byte for byte', async () => {
-  const recording = await simulated(mkdtempSync(join(directory, 'recording-')))
-  const target = mkdtempSync(join(directory, 'again-'))
-  await inOneProcess(recording, target)
+  const recording = await seededCity()
+  const target = join(await replayedOnce(recording), '..', '..', '..')
   const kept = (): Record<string, string> => {
     const hashes = Object.entries(fileHashes(join(target, 'store', recording.system)))
     return Object.fromEntries(
@@ -150,14 +175,18 @@ test('replaying again changes no daily file, export or artefact, byte for byte',
 }, 900_000)
 
 test('a process stopped in the middle of a replay and started again ends with the same daily files', async () => {
-  const recording = await simulated(mkdtempSync(join(directory, 'recording-')))
-  const whole = await inOneProcess(recording, mkdtempSync(join(directory, 'whole-')))
+  const recording = await seededCity()
+  const whole = await replayedOnce(recording)
   const target = mkdtempSync(join(directory, 'stopped-'))
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const { child, ended } = startVelocast(replayArguments(recording, target))
-    await new Promise((resolve) => setTimeout(resolve, 6_000))
-    child.kill(signal)
-    const { code } = await ended
+  const [signalled, killed] = [Date.parse('2026-03-11T07:00Z'), Date.parse('2026-03-11T16:00Z')]
+  for (const [signal, at] of [
+    ['SIGTERM', signalled],
+    ['SIGKILL', killed],
+  ] as const) {
+    const run = startVelocast(replayArguments(recording, target))
+    await reached(run, at)
+    run.child.kill(signal)
+    const { code } = await run.ended
     expect(code).toBe(signal === 'SIGTERM' ? 0 : null)
   }
   const resumed = await inOneProcess(recording, target)
