@@ -42,11 +42,21 @@ async function measure(kind: string, store: WindowStore, quick: boolean): Promis
       await store.write({ system: CITY, epoch, newestBin: window.newestBin!, writes })
     },
   })
+  const again = new SystemWindow(CITY)
+  const merged = await timed({
+    runs,
+    warm: 5,
+    clock: 'processor',
+    work: (run) => again.merge(polls[run]!),
+  })
   const ids = polls[0]!.map(({ station_id }) => station_id)
   const read = await timed({ runs, warm: 5, work: () => store.read(CITY, ids) })
   await store.close()
   const real = kind === 'Redis'
   return [
+    ...(real
+      ? [{ work: 'the merge alone, processor time', asked: '', aim: '', measured: milliseconds(merged) }]
+      : []),
     {
       work: `poll of 1,500 stations merged and into ${kind}, with the epoch and newness check`,
       asked: real ? '20 ms' : '',
