@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import pRetry from 'p-retry'
 import { isRetryable, VelocastError } from '../errors.ts'
@@ -11,20 +12,21 @@ export interface ConfluentRegistryOptions {
   password?: string
   /** Tries after the first, doubling from 200 ms. Default 4: a registry that restarts is given 3 s, then the caller decides. */
   retries?: number
+  /** Longest wait for an answer, ms. Default 10,000: answers are a few kilobytes, what takes longer hangs. */
+  timeoutMs?: number
 }
 
 const FIRST_RETRY_MS = 200
-/** Answers are a few kilobytes: what takes longer than this hangs. */
-const REQUEST_TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 10_000
 
 /** Confluent's Schema Registry, or one that speaks its API, through @kafkajs/confluent-schema-registry. */
 export function openConfluentRegistry(options: ConfluentRegistryOptions): SchemaRegistryPort {
-  const { url, username, password = '', retries = 4 } = options
+  const { url, username, password = '', retries = 4, timeoutMs = TIMEOUT_MS } = options
   const client = new SchemaRegistry({
     host: url.replace(/\/+$/, ''),
     clientId: 'velocast',
     retry: { retries: 0 },
-    middlewares: [withTimeout],
+    middlewares: [within(timeoutMs)],
     ...(username === undefined ? {} : { auth: { username, password } }),
   })
   const asked = <T>(ask: (attempt: number) => Promise<T>): Promise<T> =>
@@ -63,9 +65,23 @@ const ALREADY_THERE = /already exists/i
 
 type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
 
-const withTimeout: Middleware = () => ({
-  request: async (request) => (await request).enhance({ timeout: REQUEST_TIMEOUT_MS }),
-})
+/** The client's own limit ends with the answer's first byte: of one that is cut in the middle it would wait for the rest for ever. */
+function within(timeoutMs: number): Middleware {
+  return () => ({
+    request: async (request) => (await request).enhance({ timeout: timeoutMs }),
+    async response(next) {
+      const timer = new AbortController()
+      const late = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
+        throw new Error(`answer is not whole after ${timeoutMs} ms`)
+      })
+      try {
+        return await Promise.race([next(), late])
+      } finally {
+        timer.abort()
+      }
+    },
+  })
+}
 
 /** With defaults and docs, which avsc leaves out unless asked. */
 function fullSchema(type: unknown): AvroSchema {
