@@ -30,8 +30,13 @@ export interface ReplayService extends Service {
   readonly exhausted: Promise<ReplaySummary>
 }
 
-/** Polls between two checkpoints: a stop costs at most so many polls read again. */
+/**
+ * Polls, and bins that have one, between two checkpoints: a kill costs at most so many read again. The sink's commit
+ * stays at the bin that was open at the kill until a later one comes: a replay that had to bring more bins again than
+ * it may be ahead of the sink would wait for it for ever.
+ */
 const CHECKPOINT_POLLS = 50
+const CHECKPOINT_BINS = BINS_AHEAD
 /** Milliseconds between two looks at the groups' positions, growing while nothing moves. */
 const FIRST_LOOK_MS = 10
 const LAST_LOOK_MS = 200
@@ -44,7 +49,7 @@ const RETRY_MS = 1_000
  *  1. the next poll is read; what its companion files say anew (information, weather) is published;
  *  2. it waits until its time has come (speed) and no group is more than 12 bins behind (pace);
  *  3. the poll is published by the pipeline, durably;
- *  4. every 50 polls, when drained and at the end, the checkpoint `<system>/runs/replay/<key>.json` is written: the
+ *  4. every 50 polls or 12 bins, when drained and at the end, the checkpoint `<system>/runs/replay/<key>.json` is written: the
  *     next position and what the pipeline must know.
  * A new start goes on from the checkpoint when the log still holds what it speaks of, else from the beginning; a
  * finished recording begins anew. Polls published twice have the same ids and rows, so what follows is the same.
@@ -194,6 +199,7 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
     let weather: ReplayPoll['weather'] = null
     let position = from?.position ?? 0
     let saved = position
+    const bins = new Set<number>()
     let origin: { ts: number; clock: number } | null = null
     for await (const poll of opened.polls({ position, stations: from?.stations ?? [] })) {
       const ts = timeOf(poll)
@@ -225,9 +231,11 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
       metrics.position.set({ system }, position)
       if (record.ts_utc !== null) metrics.eventTime.set({ system }, record.ts_utc / 1000)
       report()
-      if (position - saved >= CHECKPOINT_POLLS) {
+      if (ts !== null) bins.add(floorBin(ts))
+      if (position - saved >= CHECKPOINT_POLLS || bins.size >= CHECKPOINT_BINS) {
         await persist(() => checkpoint({ pipeline, position, finished: false }))
         saved = position
+        bins.clear()
         await fault?.('checkpoint')
       }
       if (stopping.signal.aborted) break

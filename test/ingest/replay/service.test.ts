@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PACED_GROUPS } from '../../../services/ingest/replay/pace.ts'
+import { BINS_AHEAD, PACED_GROUPS } from '../../../services/ingest/replay/pace.ts'
 import type { ReplayProgress, ReplaySummary } from '../../../services/ingest/replay/progress.ts'
-import { createReplayService, type ReplayServiceOptions } from '../../../services/ingest/replay/service.ts'
 import { recordCity, writeRecording } from '../../../services/ingest/simulator/record.ts'
 import { VelocastError } from '../../../services/platform/errors.ts'
 import type { Platform } from '../../../services/platform/service.ts'
@@ -194,6 +193,30 @@ describe('replay service', () => {
       await expect(died).rejects.toThrow('killed')
       await replay(target)
       expect(target.content()).toEqual(whole.content())
+    }
+  })
+
+  test('killed, it brings no more bins again than it may be ahead of the slowest group', async () => {
+    const sparse = await mkdtemp(join(tmpdir(), 'velocast-replay-sparse-'))
+    try {
+      const span = { start, end: start + 600 * MINUTE, pollSeconds: 600 }
+      await writeRecording({ polls: recordCity({ seed: 1, stations: 3, ...span }), directory: sparse })
+      for (const kill of [9, 25, 50]) {
+        const target = await platformOf()
+        let handled = 0
+        const died = replay(target, {
+          from: sparse,
+          fault: (step) => {
+            if (step === 'handled' && ++handled === kill) throw new Error('killed')
+          },
+        })
+        await expect(died).rejects.toThrow('killed')
+        const { polls } = await replay(target, { from: sparse })
+        expect(polls).toBeGreaterThanOrEqual(60 - kill)
+        expect(polls).toBeLessThanOrEqual(60 - kill + BINS_AHEAD)
+      }
+    } finally {
+      await rm(sparse, { recursive: true })
     }
   })
 
