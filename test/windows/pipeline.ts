@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -21,6 +21,9 @@ import { openMemoryWindowStore } from '../../services/platform/window-store/memo
 import { observation } from '../domain/observations.ts'
 import { openObjectMap } from '../platform/onnx/object-map.ts'
 
+const registries = mkdtempSync(join(tmpdir(), 'velocast-registry-'))
+process.on('exit', () => rmSync(registries, { recursive: true, force: true }))
+
 export type TestPlatform = Platform & {
   objects: ReturnType<typeof openObjectMap>
   /** Another process's view of the same log and stores: its own metrics. */
@@ -34,7 +37,7 @@ export async function openPlatform(
 ): Promise<TestPlatform> {
   const now = 0
   const clock: Clock = { now: () => now, sleep: () => new Promise((resolve) => setImmediate(resolve)) }
-  const registry = openLocalRegistry({ directory: mkdtempSync(join(tmpdir(), 'velocast-registry-')) })
+  const registry = openLocalRegistry({ directory: mkdtempSync(join(registries, 'own-')) })
   const codec = createCodec({ registry })
   await codec.register()
   const log = openInProcessLog({ file: ':memory:', clock })
