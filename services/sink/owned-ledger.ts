@@ -9,12 +9,18 @@ const CLAIM_TRIES = 10
 export class OwnedLedger<T extends { epoch: number }> {
   readonly #objects: ObjectStore
   readonly #path: string
+  readonly #schema: z.ZodType<T>
   #ledger: T
   #generation: string
 
-  private constructor(place: { objects: ObjectStore; path: string }, ledger: T, generation: string) {
+  private constructor(
+    place: { objects: ObjectStore; path: string; schema: z.ZodType<T> },
+    ledger: T,
+    generation: string,
+  ) {
     this.#objects = place.objects
     this.#path = place.path
+    this.#schema = place.schema
     this.#ledger = ledger
     this.#generation = generation
   }
@@ -34,7 +40,7 @@ export class OwnedLedger<T extends { epoch: number }> {
       const ledger = { ...before, epoch: before.epoch + 1 }
       try {
         const generation = await put(objects, path, ledger, existing?.generation ?? 'absent')
-        return new OwnedLedger({ objects, path }, ledger, generation)
+        return new OwnedLedger({ objects, path, schema }, ledger, generation)
       } catch (error) {
         if (!hasCode(error, 'store_precondition_failed') || tries === CLAIM_TRIES) throw error
       }
@@ -49,8 +55,22 @@ export class OwnedLedger<T extends { epoch: number }> {
   /** Throws `store_precondition_failed` when another owner claimed the partition. */
   async write(change: Omit<Partial<T>, 'epoch'>): Promise<void> {
     const ledger = { ...this.#ledger, ...change }
-    this.#generation = await put(this.#objects, this.#path, ledger, this.#generation)
+    try {
+      this.#generation = await put(this.#objects, this.#path, ledger, this.#generation)
+    } catch (error) {
+      const own = hasCode(error, 'store_precondition_failed') ? await this.#writtenByThis() : null
+      if (own === null) throw error
+      this.#generation = await put(this.#objects, this.#path, ledger, own)
+    }
     this.#ledger = ledger
+  }
+
+  /** Generation of an earlier write of this owner, of which only the answer was lost: nobody else writes its epoch. */
+  async #writtenByThis(): Promise<string | null> {
+    const found = await this.#objects.get(this.#path)
+    if (found === null) return null
+    const { epoch } = parseLedger(this.#path, found.bytes, this.#schema)
+    return epoch === this.#ledger.epoch ? found.generation : null
   }
 }
 
