@@ -9,7 +9,7 @@ const SERVERS = ['test/integration/**/*.test.ts', 'test/stack/**/*.test.ts']
 /** Promises under kills, storms and outages. */
 const INTEGRITY = ['test/integrity/**/*.integrity.test.ts']
 /** Those that every `npm test` asks for, in their short form: the others take too long for its 15 minutes. */
-const QUICK_INTEGRITY = ['poison', 'time', 'shared-partition'].map(
+const QUICK_INTEGRITY = ['kills', 'kills-apart', 'outages', 'poison', 'time', 'shared-partition'].map(
   (name) => `test/integrity/${name}.integrity.test.ts`,
 )
 /** Whole pipelines and trainings in one process: no servers, but tens of seconds. */

@@ -6,6 +6,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const LONGEST = [
   'integration/replay-proof.integration.test.ts',
+  'integrity/kills.integrity.test.ts',
+  'integrity/kills-apart.integrity.test.ts',
+  'integrity/outages.integrity.test.ts',
   'integration/services-apart.integration.test.ts',
   'train/training-run.test.ts',
   'forecast/trained-town.test.ts',

@@ -1,14 +1,14 @@
 import cliProgress from 'cli-progress'
 import { VelocastError } from '../platform/errors.ts'
 
-/** How a command talks: text for people or one JSON document for programs on stdout; progress on a terminal's stderr. */
+/** How a command talks: text for people or one JSON document for programs on stdout; progress on stderr. */
 export interface Output {
   json: boolean
   /** A line for people; nothing with `--json`. */
   line(text: string): void
   /** The command's result: the JSON document, or what `text` makes of it. */
   result<Result>(value: Result, text: (value: Result) => string): void
-  /** Progress of long work; silent unless stderr is a terminal. */
+  /** Progress of long work: a bar on a terminal, else a line each half minute, nothing with `--json`. */
   progress(label: string): Progress
 }
 
@@ -18,6 +18,7 @@ export interface Progress {
 }
 
 const SILENT: Progress = { update: () => {}, stop: () => {} }
+const LINE_MS = 30_000
 
 export function createOutput({
   json,
@@ -34,7 +35,10 @@ export function createOutput({
     result: (value, text) => {
       stdout.write(`${json ? JSON.stringify(value) : text(value)}\n`)
     },
-    progress: (label) => (process.stderr.isTTY ? terminalProgress(label) : SILENT),
+    progress(label) {
+      if (process.stderr.isTTY) return terminalProgress(label)
+      return json ? SILENT : logProgress(label)
+    },
   }
 }
 
@@ -58,6 +62,25 @@ function terminalProgress(label: string): Progress {
     stop() {
       if (started) bar.stop()
     },
+  }
+}
+
+/** Work that ends within half a minute says nothing. */
+export function logProgress(
+  label: string,
+  {
+    stderr = process.stderr,
+    now = () => performance.now(),
+  }: { stderr?: NodeJS.WritableStream; now?: () => number } = {},
+): Progress {
+  let next = now() + LINE_MS
+  return {
+    update(done, total, detail) {
+      if (now() < next) return
+      next = now() + LINE_MS
+      stderr.write(`${label}: ${Math.floor((100 * done) / Math.max(1, total))} %, ${detail}\n`)
+    },
+    stop() {},
   }
 }
 

@@ -163,9 +163,13 @@ export class PartitionForecasts {
   /** A horizon without any model keeps the file it has: an empty one would say that there are no stations. */
   async #serve(computed: ComputedUpdate): Promise<void> {
     const { platform, metrics, serving } = this.#options
-    for (const horizon of platform.config.horizons) {
-      if (!computed.system.withheld && computed.system.model_versions[horizon] === undefined) continue
-      if (!(await serving.write(computed, horizon))) metrics.skipped.inc({ effect: 'serving' })
-    }
+    const written = await Promise.allSettled(
+      platform.config.horizons.map(async (horizon) => {
+        if (!computed.system.withheld && computed.system.model_versions[horizon] === undefined) return
+        if (!(await serving.write(computed, horizon))) metrics.skipped.inc({ effect: 'serving' })
+      }),
+    )
+    const failed = written.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 }

@@ -14,7 +14,7 @@ import type { BinChange } from '../domain/frozen.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 import { aggregateFolder, aggregatePath, hourOfName } from './aggregate-path.ts'
 import type { HourSource } from './hour-source.ts'
-import { putOwned } from './owned-object.ts'
+import { OwnedObjects } from './owned-object.ts'
 
 /** What an hour's aggregate reflects. */
 export interface HourMark {
@@ -42,6 +42,7 @@ const HOURS_PER_DAY = DAY_MS / HOUR_MS
  */
 export class HourArchive implements HourSource {
   readonly #objects: ObjectStore
+  readonly #owned: OwnedObjects
   readonly #system: string
   readonly #recompute: (hour: number) => Promise<Bundle>
   readonly #generations = new Map<number, string>()
@@ -56,6 +57,7 @@ export class HourArchive implements HourSource {
     recompute: (hour: number) => Promise<Bundle>
   }) {
     this.#objects = options.objects
+    this.#owned = new OwnedObjects(options.objects)
     this.#system = options.system
     this.#recompute = options.recompute
   }
@@ -111,7 +113,7 @@ export class HourArchive implements HourSource {
     }
     const bytes = Buffer.from(`${JSON.stringify(stored)}\n`)
     const generation = this.#generations.get(hour) ?? null
-    this.#generations.set(hour, await putOwned({ objects: this.#objects, path, bytes, generation }))
+    this.#generations.set(hour, await this.#owned.put(path, bytes, generation))
     this.#hours.set(hour, bundle)
     this.#changes.delete(hour)
     this.#days.delete(floorDay(hour))

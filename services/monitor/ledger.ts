@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { VelocastError } from '../platform/errors.ts'
 import { sinkLedgerPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
-import { putOwned } from './owned-object.ts'
+import type { OwnedObjects } from './owned-object.ts'
 
 const whole = z.number().int()
 
@@ -55,13 +55,13 @@ export async function readLedger(
 
 /** Gives the new generation. Throws `log_stale_epoch` when another owner wrote it since `generation`. */
 export function writeLedger(
-  objects: ObjectStore,
+  owned: OwnedObjects,
   partition: number,
   ledger: Ledger,
   generation: string | null,
 ): Promise<string> {
   const bytes = Buffer.from(`${JSON.stringify(ledger)}\n`)
-  return putOwned({ objects, path: ledgerPath(partition), bytes, generation })
+  return owned.put(ledgerPath(partition), bytes, generation)
 }
 
 const sinkLedger = z.looseObject({

@@ -1,34 +1,49 @@
+import { createHash } from 'node:crypto'
 import { hasCode, VelocastError } from '../platform/errors.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 
 /**
- * Writes an object that only the partition's owner may write: over `generation` (null: where nothing is). Gives the
- * new generation. When another version is there, but with these very bytes, the write had come through and only
- * its answer was lost. Any other version is another owner's: `log_stale_epoch`, retryable, since a new epoch brings it right.
+ * Writes of objects that only the partition's owner may write. An answer can be lost when the write has come through:
+ * what this owner tried to write and had no answer to is remembered, so that it is not taken for another owner's.
+ * Memory: a digest for each write without an answer, until the object's next one with.
  */
-export async function putOwned({
-  objects,
-  path,
-  bytes,
-  generation,
-}: {
-  objects: ObjectStore
-  path: string
-  bytes: Buffer
-  generation: string | null
-}): Promise<string> {
-  try {
-    const options = { ifGeneration: generation ?? 'absent', contentType: 'application/json' }
-    return (await objects.put(path, bytes, options)).generation
-  } catch (error) {
-    if (!hasCode(error, 'store_precondition_failed')) throw error
-    const found = await objects.get(path)
-    if (found?.bytes.equals(bytes)) return found.generation
-    throw new VelocastError({
-      code: 'log_stale_epoch',
-      message: `monitor state was written by another owner, waiting for a new assignment: ${path}`,
-      retryable: true,
-      cause: error,
-    })
+export class OwnedObjects {
+  readonly #objects: ObjectStore
+  readonly #unanswered = new Map<string, Set<string>>()
+
+  constructor(objects: ObjectStore) {
+    this.#objects = objects
   }
+
+  /**
+   * Writes over `generation` (null: where nothing is), or over a write of this owner that had no answer. Gives the new
+   * generation. Any other version is another owner's: `log_stale_epoch`, retryable, since a new epoch brings it right.
+   */
+  async put(path: string, bytes: Buffer, generation: string | null): Promise<string> {
+    const tried = this.#unanswered.get(path) ?? new Set()
+    this.#unanswered.set(path, tried.add(digestOf(bytes)))
+    const written = await this.#put(path, bytes, generation).catch(async (error) => {
+      if (!hasCode(error, 'store_precondition_failed')) throw error
+      const found = await this.#objects.get(path)
+      if (found?.bytes.equals(bytes)) return found.generation
+      if (found !== null && tried.has(digestOf(found.bytes))) return this.#put(path, bytes, found.generation)
+      throw new VelocastError({
+        code: 'log_stale_epoch',
+        message: `monitor state was written by another owner, waiting for a new assignment: ${path}`,
+        retryable: true,
+        cause: error,
+      })
+    })
+    this.#unanswered.delete(path)
+    return written
+  }
+
+  async #put(path: string, bytes: Buffer, generation: string | null): Promise<string> {
+    const options = { ifGeneration: generation ?? 'absent', contentType: 'application/json' }
+    return (await this.#objects.put(path, bytes, options)).generation
+  }
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64')
 }

@@ -9,6 +9,7 @@ import { healthArtefacts } from './health-artefacts.ts'
 import { HourArchive } from './hour-archive.ts'
 import { durableOffsets, type LedgerEntry, readLedger, writeLedger } from './ledger.ts'
 import type { MonitorMetrics } from './metrics.ts'
+import { OwnedObjects } from './owned-object.ts'
 import { PartitionScores } from './performance/partition-scores.ts'
 import { type Published, publishArtefacts } from './publish.ts'
 import { recomputeHour } from './recompute.ts'
@@ -34,6 +35,7 @@ export class PartitionMonitor {
   readonly systems = new Map<string, SystemMonitor>()
   readonly #scores: PartitionScores
   readonly #options: PartitionMonitorOptions
+  readonly #owned: OwnedObjects
   readonly #assembler = new PollAssembler()
   #generation: string | null = null
   /** Systems whose window artefacts are due, and whose freshness is. */
@@ -45,6 +47,7 @@ export class PartitionMonitor {
     this.partition = options.partition
     this.epoch = options.epoch
     const { platform, partition, metrics, published } = options
+    this.#owned = new OwnedObjects(platform.objects)
     this.#scores = new PartitionScores({ platform, partition, metrics: metrics.performance, published })
   }
 
@@ -207,7 +210,7 @@ export class PartitionMonitor {
     )
     const systems = [...this.systems].sort(([a], [b]) => (a < b ? -1 : 1))
     this.#generation = await writeLedger(
-      this.#options.platform.objects,
+      this.#owned,
       this.partition,
       {
         version: 1,

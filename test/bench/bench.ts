@@ -16,9 +16,12 @@ import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { replay } from './replay.ts'
 import { scale } from './scale.ts'
+import { training } from './training.ts'
 import { windows } from './windows.ts'
 
-const BENCHMARKS: Benchmark[] = [codec, ingest, windows, forecast, compaction, api, latency, replay, scale]
+const BENCHMARKS: Benchmark[] = [
+  ...[codec, ingest, windows, forecast, compaction, api, latency, replay, scale, training],
+]
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md')
 const names = BENCHMARKS.map(({ name }) => name)
 

@@ -1,26 +1,7 @@
 import { expect, test } from 'vitest'
-import { VelocastError } from '../../services/platform/errors.ts'
-import type { ObjectStore } from '../../services/platform/object-store/port.ts'
 import { claimSinkLedger } from '../../services/sink/ledger.ts'
+import { forgetful } from '../platform/object-store/forgetful.ts'
 import { openTown } from './town.ts'
-
-/** A store that does what it is asked, and of whose puts every answer is lost while `losing` is true. */
-function forgetful(objects: ObjectStore): { objects: ObjectStore; lose(yes: boolean): void } {
-  let losing = false
-  return {
-    lose(yes) {
-      losing = yes
-    },
-    objects: {
-      ...objects,
-      async put(...put) {
-        const written = await objects.put(...put)
-        if (!losing) return written
-        throw new VelocastError({ code: 'store_unreachable', message: 'answer is lost', retryable: true })
-      },
-    },
-  }
-}
 
 /** Guards against an owner that takes its own write for another's, and ends for it. */
 test('an owner whose write came through without an answer goes on over it', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import pLimit from 'p-limit'
 import yauzl from 'yauzl'
 import { VelocastError } from '../../platform/errors.ts'
 import { fileLabel, type RecordingFile } from './recording-file.ts'
@@ -16,13 +17,19 @@ interface OpenZip {
   entries: Map<string, yauzl.Entry>
 }
 
-/** Reads files and members of zips, unpacked. Keeps one zip open. Throws `replay_unreadable`. */
+/** Reads files and members of zips, unpacked; several may be asked for at once. Keeps one zip open. Throws `replay_unreadable`. */
 export class FileContents {
   #open: OpenZip | null = null
+  /** The next zip is opened when nothing reads from the one before. */
+  readonly #oneMember = pLimit(1)
+  #closed = false
 
   async read(file: RecordingFile): Promise<Buffer> {
     try {
-      const bytes = file.member === null ? await this.#readFile(file) : await this.#readMember(file)
+      const bytes =
+        file.member === null
+          ? await this.#readFile(file)
+          : await this.#oneMember(() => this.#readMember(file))
       const packed = bytes.length > 2 && bytes.readUInt16BE(0) === GZIP_MAGIC
       return packed ? await unpack(bytes, { maxOutputLength: MAX_FILE_BYTES }) : bytes
     } catch (cause) {
@@ -32,9 +39,10 @@ export class FileContents {
     }
   }
 
+  /** What was asked for and has not begun fails. */
   close(): void {
-    this.#open?.zip.close()
-    this.#open = null
+    this.#closed = true
+    this.#closeZip()
   }
 
   async #readFile(file: RecordingFile): Promise<Buffer> {
@@ -52,9 +60,15 @@ export class FileContents {
     return Buffer.concat(chunks)
   }
 
+  #closeZip(): void {
+    this.#open?.zip.close()
+    this.#open = null
+  }
+
   async #zip(path: string): Promise<OpenZip> {
     if (this.#open?.path === path) return this.#open
-    this.close()
+    this.#closeZip()
+    if (this.#closed) throw new Error('recording was closed')
     const zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false })
     const entries = new Map<string, yauzl.Entry>()
     for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry)

@@ -26,6 +26,8 @@ import { readStationTable } from './station-table.ts'
 
 /** Files that are asked for the zone of their names. */
 const ZONE_SAMPLES = 5
+/** Files that are read before their turn: the thread that parses one has the next at hand. */
+const FILES_AHEAD = 4
 
 interface IndexedFile extends TimedFile<RecordingFile> {
   /** Null when its name states none: then `time` is the published time. */
@@ -34,7 +36,7 @@ interface IndexedFile extends TimedFile<RecordingFile> {
 
 /**
  * A recording of JSON files: GBFS of any version, or the Opendatasoft export, told apart by content.
- * Holds the index (a line a file), the descriptions of one information file, and two polls.
+ * Holds the index (a line a file), the descriptions of one information file, two polls and four files.
  */
 export async function openFileRecording(options: OpeningOptions): Promise<Recording> {
   const { from, system, files, skipped, format = 'auto' } = options
@@ -128,10 +130,16 @@ export async function openFileRecording(options: OpeningOptions): Promise<Record
       ),
     })
     let given = 0
+    const ahead: Promise<Buffer>[] = []
     for (let place = position; place < index.length; place++) {
       const { file, time, fetched_utc } = index[place]!
+      for (const next of index.slice(place + ahead.length, place + FILES_AHEAD)) {
+        const reading = contents.read(next.file)
+        reading.catch(() => undefined)
+        ahead.push(reading)
+      }
       try {
-        const bytes = await contents.read(file)
+        const bytes = await ahead.shift()!
         const status = readStatus({
           body: readJson(bytes),
           file,

@@ -34,7 +34,7 @@ export function replayMetrics(registry: Registry): ReplayMetrics {
     }),
     waits: new Counter({
       name: 'velocast_replay_waits_total',
-      help: 'Times that the replay waited for a group that was 12 bins behind',
+      help: 'Times that the replay waited for a group that was 20 bins behind',
       labelNames: ['system', 'group'],
       registers,
     }),

@@ -6,14 +6,15 @@ import { GROUPS, TOPICS } from '../../platform/topics.ts'
 export const PACED_GROUPS = ['windows', 'forecast', 'sink', 'monitor'] as const
 export type PacedGroup = (typeof PACED_GROUPS)[number]
 
-/** Bins that a replay may be ahead of the slowest group: half of the 24 slots that rings keep for readers that lag. */
-export const BINS_AHEAD = 12
+/** Bins that a replay may be ahead of the slowest group: 4 fewer than the slots that rings keep for readers that lag. */
+export const BINS_AHEAD = 20
 
 /**
  * Bins more that a group may be behind in what it commits, though not in what it has read: the sink writes poll
- * records by the hour of their fetch, so its commit stays at the hour's first until a poll of the next hour has come.
+ * records by the hour of their fetch, so its commit stays at the hour's first until a poll of the next hour has come,
+ * and it commits once a second, in which a recording whose every poll is a bin of its own brings dozens.
  */
-const COMMIT_SPAN: Partial<Record<PacedGroup, number>> = { sink: 12 }
+const COMMIT_SPAN: Partial<Record<PacedGroup, number>> = { sink: 76 }
 
 interface PublishedBin {
   bin: number
@@ -28,11 +29,11 @@ interface PublishedBin {
 /**
  * Keeps a replay at most BINS_AHEAD bins ahead of the slowest group. A group has passed a bin when it has committed the
  * bin's last record; the forecasts, when they have committed the window updates that were there once the windows had
- * passed it. The sink, which commits by the hour, may be 12 bins further behind. The newest bin never holds the next
+ * passed it. The sink, which commits by the hour and once a second, may be 76 bins further behind. The newest bin never holds the next
  * one up: only its successor closes it. Neither does what only a later poll lets the sink pass: a late poll counts for
  * the newest bin, and the distance to the sink is in bins that have polls, for a jump of event time is one to it. A
  * group without a commit counts as at the beginning.
- * Remembers the bins that are not passed yet: at most 2 × BINS_AHEAD.
+ * Remembers the bins that are not passed yet: at most 97.
  */
 export class ReplayPace {
   readonly #log: Pick<EventLog, 'lag'>

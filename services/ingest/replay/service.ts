@@ -36,10 +36,11 @@ export interface ReplayService extends Service {
  * it may be ahead of the sink would wait for it for ever.
  */
 const CHECKPOINT_POLLS = 50
-const CHECKPOINT_BINS = BINS_AHEAD
+const CHECKPOINT_BINS = 12
 /** Milliseconds between two looks at the groups' positions, growing while nothing moves. */
 const FIRST_LOOK_MS = 10
 const LAST_LOOK_MS = 200
+const LOOK_GROWTH = 1.5
 /** A wait longer than this is logged, once. */
 const LONG_WAIT_MS = 30_000
 const RETRY_MS = 1_000
@@ -47,7 +48,7 @@ const RETRY_MS = 1_000
 /**
  * Feeds a recording through the poll pipeline in the order of its fetch times. Commit protocol:
  *  1. the next poll is read; what its companion files say anew (information, weather) is published;
- *  2. it waits until its time has come (speed) and no group is more than 12 bins behind (pace);
+ *  2. it waits until its time has come (speed) and no group is more than 20 bins behind (pace);
  *  3. the poll is published by the pipeline, durably;
  *  4. every 50 polls or 12 bins, when drained and at the end, the checkpoint `<system>/runs/replay/<key>.json` is written: the
  *     next position and what the pipeline must know.
@@ -120,7 +121,7 @@ export function createReplayService(platform: Platform, options: ReplayServiceOp
         )
       }
       await clock.sleep(look, stopping.signal)
-      look = Math.min(LAST_LOOK_MS, look * 2)
+      look = Math.min(LAST_LOOK_MS, look * LOOK_GROWTH)
     }
     waitingFor = null
   }

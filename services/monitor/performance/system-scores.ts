@@ -6,7 +6,7 @@ import type { WindowSpan } from '../../domain/health.ts'
 import { forecastPartBin, forecastPartsPrefix } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
 import { hourName, hourOfName } from '../aggregate-path.ts'
-import { putOwned } from '../owned-object.ts'
+import { OwnedObjects } from '../owned-object.ts'
 import { scoreSpan } from './served-history.ts'
 
 interface StoredHour {
@@ -29,6 +29,7 @@ const READS_AT_A_TIME = 16
 export class SystemScores {
   readonly system: string
   readonly #objects: ObjectStore
+  readonly #owned: OwnedObjects
   readonly #keptMs: number
   readonly #generations = new Map<number, string>()
   readonly #hours = new Map<number, PerformanceState>()
@@ -43,6 +44,7 @@ export class SystemScores {
   }: { system: string; objects: ObjectStore; keptDays: number }) {
     this.system = system
     this.#objects = objects
+    this.#owned = new OwnedObjects(objects)
     this.#keptMs = keptDays * DAY_MS
   }
 
@@ -127,7 +129,7 @@ export class SystemScores {
     const bytes = Buffer.from(`${JSON.stringify(stored)}\n`)
     const path = scoresPath(this.system, hour)
     const generation = this.#generations.get(hour) ?? null
-    this.#generations.set(hour, await putOwned({ objects: this.#objects, path, bytes, generation }))
+    this.#generations.set(hour, await this.#owned.put(path, bytes, generation))
     this.#hours.set(hour, state)
   }
 

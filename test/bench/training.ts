@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { DAY_MS, dayName, floorBin } from '../../services/domain/bin.ts'
+import { recordCity } from '../../services/ingest/simulator/record.ts'
+import { bronzePath } from '../../services/platform/object-store/layout.ts'
+import { openLocalStore } from '../../services/platform/object-store/local.ts'
+import { bronzeContentName, encodeBronze } from '../../services/platform/parquet/bronze.ts'
+import type { TrainingRun } from '../../services/train/run-record.ts'
+import { startVelocast } from '../proof/velocast.ts'
+import type { Benchmark, Figure } from './benchmark.ts'
+import { CITY, observationsOf } from './simulated-city.ts'
+
+const run = promisify(execFile)
+/** A Monday. */
+const FIRST_DAY = Date.UTC(2026, 1, 2)
+const LOOK_MS = 500
+/** Days that are simulated; the others are the same weekdays again. */
+const WEEK = 7
+
+/**
+ * `velocast train` on 90 days of 1,500 stations: what a run reads, takes and says. The days are one simulated week, over
+ * and over, so that how good the model is means nothing.
+ */
+export const training: Benchmark = {
+  name: 'training',
+  async run({ quick, directory }) {
+    const size = quick ? { stations: 60, days: 10 } : { stations: 1_500, days: 90 }
+    await writeHistory({ ...size, root: join(directory, 'store') })
+    const config = join(directory, 'velocast.json')
+    await writeFile(config, JSON.stringify({ data: directory }))
+    return trainOn({ ...size, config })
+  },
+}
+
+async function writeHistory({
+  stations,
+  days,
+  root,
+}: {
+  stations: number
+  days: number
+  root: string
+}): Promise<void> {
+  const objects = await openLocalStore({ root })
+  const city = recordCity({
+    seed: 7,
+    stations,
+    start: FIRST_DAY,
+    end: FIRST_DAY + WEEK * DAY_MS,
+    pollSeconds: 300,
+    // So that each poll is of the bin that it is made in.
+    fetchDelaySeconds: 0,
+  })
+  for (const poll of city) {
+    const rows = observationsOf(poll).sort((a, b) => (a.station_id < b.station_id ? -1 : 1))
+    const path = bronzePath({
+      system: CITY,
+      bin: floorBin(poll.fetched_utc),
+      content: bronzeContentName(rows),
+    })
+    await objects.put(path, encodeBronze({ rows }), { ifGeneration: 'absent' })
+  }
+  const job = (...args: string[]): Promise<unknown> =>
+    run(process.execPath, [join(import.meta.dirname, 'compaction-run.ts'), root, ...args])
+  for (let day = 0; day < days; day += 1) {
+    const name = dayName(FIRST_DAY + day * DAY_MS)
+    await (day < WEEK ? job(name) : job('copy', dayName(FIRST_DAY + (day % WEEK) * DAY_MS), name))
+  }
+}
+
+async function trainOn({
+  stations,
+  days,
+  config,
+}: {
+  stations: number
+  days: number
+  config: string
+}): Promise<Figure[]> {
+  const begun = performance.now()
+  const { child, ended } = startVelocast([
+    ...['train', '--config', config, '--system', CITY, '--timezone', 'Europe/Paris', '--json'],
+  ])
+  let over = false
+  void ended.then(() => {
+    over = true
+  })
+  const peaks = new Map<number, number>()
+  while (!over) {
+    for (const pid of [child.pid!, ...childrenOf(child.pid!)]) peaks.set(pid, peakMb(pid) || peaks.get(pid)!)
+    await sleep(LOOK_MS)
+  }
+  const seconds = (performance.now() - begun) / 1_000
+  const { stdout, stderr } = await ended
+  const record = JSON.parse(stdout) as TrainingRun
+  if (record.inputs.base === null) throw new Error(`training read nothing: ${stderr.slice(-2_000)}`)
+  const { rows_read: rows } = record.inputs.base
+  return [
+    {
+      work: `velocast train on ${days} days of ${stations.toLocaleString('en-GB')} stations (${rows.toLocaleString('en-GB')} rows), gate and refit included: time, peak memory of the command and of its training process`,
+      asked: '15 min, 2 GB',
+      aim: '',
+      measured: `${record.status}: ${(seconds / 60).toFixed(1)} min, ${[...peaks.values()].map((mb) => `${mb.toFixed(0)} MB`).join(' and ')}`,
+    },
+  ]
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return text.split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** Most resident memory so far, MB; 0 for a process that has ended. */
+function peakMb(pid: number): number {
+  try {
+    const [, kilobytes = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return Number(kilobytes) / 1_024
+  } catch {
+    return 0
+  }
+}
