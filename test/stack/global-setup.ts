@@ -1,5 +1,7 @@
 import type { TestProject } from 'vitest/node'
+import { ensurePythonClient } from './python.ts'
 import { type Endpoints, startStack } from './stack.ts'
+import { buildToxiproxy } from './toxiproxy.ts'
 import { type ServerName, serverNames, type Unavailable } from './unavailable.ts'
 
 declare module 'vitest' {
@@ -16,9 +18,12 @@ declare module 'vitest' {
  * `kafka,redis` or `none`, replaces what the configuration asks for.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // What a new machine must build first would be counted to the tests that ask for it; those say what could not be had.
+  const tools = Promise.allSettled([ensurePythonClient(), buildToxiproxy()])
   const stack = await startStack(
     named(process.env.VELOCAST_TEST_SERVERS) ?? project.getProvidedContext().servers,
   )
+  await tools
   const { kafkaBrokers, registryUrl, redisUrl, gcsEndpoint } = stack.endpoints
   if (kafkaBrokers) project.provide('kafkaBrokers', kafkaBrokers)
   if (registryUrl) project.provide('registryUrl', registryUrl)

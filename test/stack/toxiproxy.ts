@@ -116,8 +116,8 @@ async function ask(url: string, method = 'GET', body?: object): Promise<unknown>
   return response.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text
 }
 
-/** Fetches and builds it without starting it; a few seconds the first time. */
-async function buildToxiproxy(): Promise<string> {
+/** Fetches and builds it without starting it: a minute the first time. */
+export async function buildToxiproxy(): Promise<string> {
   return cached(`toxiproxy-${version}`, async (directory) => {
     const go = await findGo('toxiproxy')
     const program = `github.com/Shopify/toxiproxy/v2/cmd/server@v${version}`
