@@ -30,11 +30,11 @@ process.stdout.write(
     `${report.records} records; ${report.caughtUpAfter === null ? 'still behind at the end' : `caught up after ${report.caughtUpAfter.toFixed(0)} s`}; ${report.ended.length} services ended early`,
     ...report.ended,
     '',
-    '| service | MB at first | MB at last | most | MB an hour |',
-    '|---|---|---|---|---|',
+    '| service | MB at first | MB at last | most | MB an hour | MB an hour, least of each two minutes |',
+    '|---|---|---|---|---|---|',
     ...Object.entries(report.memory).map(
-      ([service, { first, last, most, slopePerHour }]) =>
-        `| ${service} | ${[first, last, most, slopePerHour].map((mb) => mb.toFixed(0)).join(' | ')} |`,
+      ([service, { first, last, most, slopePerHour, floorSlopePerHour }]) =>
+        `| ${service} | ${[first, last, most, slopePerHour, floorSlopePerHour].map((mb) => mb.toFixed(0)).join(' | ')} |`,
     ),
     '',
   ].join('\n'),

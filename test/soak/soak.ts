@@ -40,8 +40,18 @@ export interface SoakReport {
   ended: string[]
   /** Seconds from the last burst's end until no group was behind; null when some still was. */
   caughtUpAfter: number | null
-  /** By service: MB at the first and last fifth after the warm-up (means), the most, and the slope by least squares. */
-  memory: Record<string, { first: number; last: number; most: number; slopePerHour: number }>
+  memory: Record<string, MemoryReport>
+}
+
+/** Of one service, after the warm-up, MB. */
+export interface MemoryReport {
+  /** Means of the first and last fifth. */
+  first: number
+  last: number
+  most: number
+  /** By least squares over all samples, and over the least of each two minutes: what stays between a compaction's peaks. */
+  slopePerHour: number
+  floorSlopePerHour: number
 }
 
 const FLEET: readonly ServiceName[] = ['monitor', 'sink', 'forecast', 'windows', 'ingest']
@@ -53,8 +63,11 @@ const READ = [
   ['forecast', TOPICS.windowUpdates],
 ] as const
 const SAMPLE_MS = 5_000
-/** Share of the run in which caches, code and pools still grow. */
-const WARM_UP = 0.2
+/** Share of the run in which caches, code and pools still grow, and the monitor's window fills. */
+const WARM_UP = 0.5
+/** A window that an hour at sixty times the pace can fill, so that what grows after it has no end. */
+const MONITOR = { window_days: 1, reference_days: 1 }
+const FLOOR_S = 120
 const CATCH_UP_MS = 120_000
 /**
  * Rows of the newest bins and poll records of the hour are read and not yet written, so the sink has not committed them:
@@ -71,12 +84,13 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const servers = await startServers()
   const data = join(directory, 'data')
   const config = configSchema.parse(servers.config(recordings, join(directory, 'watching')))
+  const serviceConfig = { ...servers.config(recordings, data), monitor: MONITOR }
   const { platform, close } = await openPlatform({ config, logger: pino({ level: 'silent' }) })
   const members = startMembers({ recordings, servers, data })
   try {
     const running: Member[] = []
     for (const service of FLEET) {
-      const member = members.start(service, { speed, pace: 'off' })
+      const member = members.start(service, { speed, pace: 'off', config: serviceConfig })
       running.push(member)
       await member.process.started
     }
@@ -158,22 +172,33 @@ function residentMb(pid: number): number {
   }
 }
 
-function memoryOf(samples: readonly SoakSample[], service: string): SoakReport['memory'][string] {
-  const warm = samples
+function memoryOf(samples: readonly SoakSample[], service: string): MemoryReport {
+  const points = samples
     .slice(Math.floor(samples.length * WARM_UP))
     .filter(({ memory }) => memory[service]! > 0)
-  const points = warm.map(({ at, memory }) => ({ x: at / 3_600, y: memory[service]! }))
+    .map(({ at, memory }) => ({ x: at / 3_600, y: memory[service]! }))
   const fifth = Math.max(1, Math.floor(points.length / 5))
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
   const ys = points.map(({ y }) => y)
-  const [middleX, middleY] = [mean(points.map(({ x }) => x)), mean(ys)]
-  const spread = points.reduce((sum, { x }) => sum + (x - middleX) ** 2, 0)
-  const rise = points.reduce((sum, { x, y }) => sum + (x - middleX) * (y - middleY), 0)
+  const floor = [...Map.groupBy(points, ({ x }) => Math.floor((x * 3_600) / FLOOR_S)).values()].map((slice) =>
+    slice.reduce((least, point) => (point.y < least.y ? point : least)),
+  )
   return {
     first: mean(ys.slice(0, fifth)),
     last: mean(ys.slice(-fifth)),
     most: Math.max(0, ...ys),
-    slopePerHour: spread > 0 ? rise / spread : 0,
+    slopePerHour: slopeOf(points),
+    floorSlopePerHour: slopeOf(floor),
   }
+}
+
+/** By least squares; 0 of points at one place. */
+function slopeOf(points: readonly { x: number; y: number }[]): number {
+  const [middleX, middleY] = [mean(points.map(({ x }) => x)), mean(points.map(({ y }) => y))]
+  const spread = points.reduce((sum, { x }) => sum + (x - middleX) ** 2, 0)
+  const rise = points.reduce((sum, { x, y }) => sum + (x - middleX) * (y - middleY), 0)
+  return spread > 0 ? rise / spread : 0
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
 }
