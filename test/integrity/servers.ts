@@ -28,6 +28,12 @@ export interface Servers {
 export const SERVER_NAMES = ['kafka', 'registry', 'redis', 'gcs'] as const
 export type ServerName = (typeof SERVER_NAMES)[number]
 
+/**
+ * What a cut wire passes of each connection, those that are open at the time too: less than one answer that a service
+ * waits for. Of Redis that to a write is twenty bytes.
+ */
+export const CUT_BYTES: Record<ServerName, number> = { kafka: 300, registry: 300, redis: 12, gcs: 300 }
+
 /** Servers that services reach through proxies; the servers themselves stay open to the test. */
 export interface WiredServers extends Servers {
   wire: Record<ServerName, WireProxy>
@@ -60,7 +66,7 @@ export async function startWiredServers(): Promise<WiredServers> {
   ])
   await makeBucket(gcs)
   const proxyTo = (name: ServerName, port: number): Promise<WireProxy> =>
-    toxiproxy.proxy({ name, upstream: `127.0.0.1:${port}` })
+    toxiproxy.proxy({ name, upstream: `127.0.0.1:${port}`, cutBytes: CUT_BYTES[name] })
   const wire = {
     kafka: await proxyTo('kafka', behind),
     registry: await proxyTo('registry', registry.port),

@@ -1,9 +1,6 @@
 import { type Exchange, exchange } from '../stack/exchange.ts'
 import type { WireFault } from '../stack/toxiproxy.ts'
-import type { ServerName } from './servers.ts'
-
-/** What a cut wire passes of each connection. */
-const CUT_BYTES = 300
+import { CUT_BYTES, type ServerName } from './servers.ts'
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: probe\r\n\r\n`
 /** ApiVersions, version 0, correlation 1, no client id. */
@@ -18,21 +15,21 @@ const REQUESTS: Record<ServerName, string | Buffer> = {
 }
 
 export function probe(name: ServerName, { port }: { port: number }): Promise<Exchange> {
-  return exchange({ port, request: REQUESTS[name], enough: CUT_BYTES + 1 })
+  return exchange({ port, request: REQUESTS[name], enough: CUT_BYTES[name] + 1 })
 }
 
-export function isWhole({ bytes }: Exchange): boolean {
-  return bytes > CUT_BYTES
+export function isWhole(name: ServerName, { bytes }: Exchange): boolean {
+  return bytes > CUT_BYTES[name]
 }
 
 /** Whether what a request brought shows this fault and no other. */
-export function shows(fault: WireFault, { end, bytes, firstMs }: Exchange): boolean {
+export function shows(name: ServerName, fault: WireFault, { end, bytes, firstMs }: Exchange): boolean {
   const shown: Record<WireFault, boolean> = {
     refuse: end === 'refused',
     hang: end === 'open' && bytes === 0,
     reset: end === 'reset' && bytes === 0,
     slow: firstMs !== null && firstMs >= 300,
-    cut: end === 'closed' && bytes === CUT_BYTES,
+    cut: end === 'closed' && bytes === CUT_BYTES[name],
   }
   return shown[fault]
 }

@@ -91,7 +91,7 @@ async function befall(name: ServerName, fault: WireFault): Promise<string[]> {
   await wire.fail(fault)
   const began = performance.now()
   const seen = await probe(name, wire)
-  if (!shows(fault, seen)) wrong.push(`the wire brought ${JSON.stringify(seen)}`)
+  if (!shows(name, fault, seen)) wrong.push(`the wire brought ${JSON.stringify(seen)}`)
   // Only a schema that is new makes a service ask the registry.
   const asking = name === 'registry' ? await writer.republish() : null
   const commits: number[] = []
@@ -107,7 +107,7 @@ async function befall(name: ServerName, fault: WireFault): Promise<string[]> {
   if (asking !== null && fault !== 'slow' && late.at(-1)! >= asking.offset)
     wrong.push('records of an unknown schema were read')
   await wire.heal()
-  await until(`${name} can be reached after ${fault}`, async () => isWhole(await probe(name, wire)))
+  await until(`${name} can be reached after ${fault}`, async () => isWhole(name, await probe(name, wire)))
   await progress.workGoesOn(`after ${name} had to ${fault}`)
   if (asking !== null) {
     const { partition, offset } = asking
