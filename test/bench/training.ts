@@ -35,7 +35,7 @@ export const training: Benchmark = {
   },
 }
 
-export async function writeHistory({
+async function writeHistory({
   stations,
   days,
   root,
@@ -63,7 +63,7 @@ export async function writeHistory({
   }
 }
 
-export async function trainOn({
+async function trainOn({
   stations,
   days,
   config,
