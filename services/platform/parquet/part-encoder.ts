@@ -15,6 +15,12 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/**
+ * A part's cells are garbage as soon as it is encoded: in a young generation of this size they never grow old. Without a
+ * bound the thread takes over 100 MB more after 3,000 parts of 1,000 stations.
+ */
+const YOUNG_MEGABYTES = 16
+
 let worker: Worker | null = null
 let lastId = 0
 const waiting = new Map<number, Waiting>()
@@ -41,7 +47,9 @@ export function encodePart(part: PartRows, offsets?: PartOffsets): Promise<Encod
 }
 
 function start(): Worker {
-  const started = new Worker(new URL('./part-encoder-worker.ts', import.meta.url))
+  const started = new Worker(new URL('./part-encoder-worker.ts', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+  })
   worker = started
   started.on('message', ({ id, encoded, failure }: PartAnswer) => {
     const question = waiting.get(id)
