@@ -10,6 +10,8 @@ export interface Output {
   result<Result>(value: Result, text: (value: Result) => string): void
   /** Progress of long work: a bar on a terminal, else a line each half minute, nothing with `--json`. */
   progress(label: string): Progress
+  /** Of services, whose log is read by programs: nothing but a bar on a terminal. */
+  serviceProgress(label: string): Progress
 }
 
 export interface Progress {
@@ -39,6 +41,7 @@ export function createOutput({
       if (process.stderr.isTTY) return terminalProgress(label)
       return json ? SILENT : logProgress(label)
     },
+    serviceProgress: (label) => (process.stderr.isTTY ? terminalProgress(label) : SILENT),
   }
 }
 

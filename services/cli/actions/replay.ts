@@ -7,7 +7,7 @@ import { recordedSystem, replaySource, replaySummary, showReplay } from '../sour
 export async function replay(options: ReplayCommandOptions): Promise<void> {
   const { config, logger, output } = setting(options, { systems: [recordedSystem(options)] })
   const { platform, close } = await openPlatform({ config, logger })
-  const bar = output.progress(options.system)
+  const bar = output.serviceProgress(options.system)
   let closed = false
   try {
     await prepareTopics(platform)

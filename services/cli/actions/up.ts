@@ -93,7 +93,7 @@ async function replay(options: UpOptions, http: object): Promise<void> {
   if (from === undefined) throw invalid('--source replay needs --from <path> of the recorded status')
   if (system === undefined) throw invalid('--source replay needs --system <id> of the recorded system')
   const given = setting(options, { http, systems: [recordedSystem({ system, timezone })] })
-  const bar = given.output.progress(system)
+  const bar = given.output.serviceProgress(system)
   const summary = await allInOne({
     ...given,
     openSource: (platform) =>
