@@ -1,4 +1,5 @@
 import type { WindowUpdate } from '../domain/window.ts'
+import { allTried } from '../platform/all-tried.ts'
 import { hasCode } from '../platform/errors.ts'
 import type { DecodedBatch } from '../platform/event-log/consume.ts'
 import type { LookUp } from '../platform/look-up-store/port.ts'
@@ -163,13 +164,11 @@ export class PartitionForecasts {
   /** A horizon without any model keeps the file it has: an empty one would say that there are no stations. */
   async #serve(computed: ComputedUpdate): Promise<void> {
     const { platform, metrics, serving } = this.#options
-    const written = await Promise.allSettled(
+    await allTried(
       platform.config.horizons.map(async (horizon) => {
         if (!computed.system.withheld && computed.system.model_versions[horizon] === undefined) return
         if (!(await serving.write(computed, horizon))) metrics.skipped.inc({ effect: 'serving' })
       }),
     )
-    const failed = written.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
   }
 }

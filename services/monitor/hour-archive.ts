@@ -14,7 +14,7 @@ import type { BinChange } from '../domain/frozen.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 import { aggregateFolder, aggregatePath, hourOfName } from './aggregate-path.ts'
 import type { HourSource } from './hour-source.ts'
-import { OwnedObjects } from './owned-object.ts'
+import { MonitorObjects } from './monitor-objects.ts'
 
 /** What an hour's aggregate reflects. */
 export interface HourMark {
@@ -42,7 +42,7 @@ const HOURS_PER_DAY = DAY_MS / HOUR_MS
  */
 export class HourArchive implements HourSource {
   readonly #objects: ObjectStore
-  readonly #owned: OwnedObjects
+  readonly #owned: MonitorObjects
   readonly #system: string
   readonly #recompute: (hour: number) => Promise<Bundle>
   readonly #generations = new Map<number, string>()
@@ -57,7 +57,7 @@ export class HourArchive implements HourSource {
     recompute: (hour: number) => Promise<Bundle>
   }) {
     this.#objects = options.objects
-    this.#owned = new OwnedObjects(options.objects)
+    this.#owned = new MonitorObjects(options.objects)
     this.#system = options.system
     this.#recompute = options.recompute
   }

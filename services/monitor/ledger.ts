@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { VelocastError } from '../platform/errors.ts'
 import { sinkLedgerPath } from '../platform/object-store/layout.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
-import type { OwnedObjects } from './owned-object.ts'
+import type { MonitorObjects } from './monitor-objects.ts'
 
 const whole = z.number().int()
 
@@ -55,7 +55,7 @@ export async function readLedger(
 
 /** Gives the new generation. Throws `log_stale_epoch` when another owner wrote it since `generation`. */
 export function writeLedger(
-  owned: OwnedObjects,
+  owned: MonitorObjects,
   partition: number,
   ledger: Ledger,
   generation: string | null,

@@ -9,7 +9,7 @@ import { healthArtefacts } from './health-artefacts.ts'
 import { HourArchive } from './hour-archive.ts'
 import { durableOffsets, type LedgerEntry, readLedger, writeLedger } from './ledger.ts'
 import type { MonitorMetrics } from './metrics.ts'
-import { OwnedObjects } from './owned-object.ts'
+import { MonitorObjects } from './monitor-objects.ts'
 import { PartitionScores } from './performance/partition-scores.ts'
 import { type Published, publishArtefacts } from './publish.ts'
 import { recomputeHour } from './recompute.ts'
@@ -35,7 +35,7 @@ export class PartitionMonitor {
   readonly systems = new Map<string, SystemMonitor>()
   readonly #scores: PartitionScores
   readonly #options: PartitionMonitorOptions
-  readonly #owned: OwnedObjects
+  readonly #owned: MonitorObjects
   readonly #assembler = new PollAssembler()
   #generation: string | null = null
   /** Systems whose window artefacts are due, and whose freshness is. */
@@ -47,7 +47,7 @@ export class PartitionMonitor {
     this.partition = options.partition
     this.epoch = options.epoch
     const { platform, partition, metrics, published } = options
-    this.#owned = new OwnedObjects(platform.objects)
+    this.#owned = new MonitorObjects(platform.objects)
     this.#scores = new PartitionScores({ platform, partition, metrics: metrics.performance, published })
   }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { hasCode, VelocastError } from '../platform/errors.ts'
+import { OwnedObjects } from '../platform/object-store/owned-objects.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 
 /** Others that claim at once are other members of one rebalance: a few tries are plenty. */
@@ -7,20 +8,14 @@ const CLAIM_TRIES = 10
 
 /** A JSON object that one owner at a time may write, each counted by `epoch`: a partition's ledger. */
 export class OwnedLedger<T extends { epoch: number }> {
-  readonly #objects: ObjectStore
+  readonly #owned: OwnedObjects
   readonly #path: string
-  readonly #schema: z.ZodType<T>
   #ledger: T
   #generation: string
 
-  private constructor(
-    place: { objects: ObjectStore; path: string; schema: z.ZodType<T> },
-    ledger: T,
-    generation: string,
-  ) {
-    this.#objects = place.objects
+  private constructor(place: { owned: OwnedObjects; path: string }, ledger: T, generation: string) {
+    this.#owned = place.owned
     this.#path = place.path
-    this.#schema = place.schema
     this.#ledger = ledger
     this.#generation = generation
   }
@@ -39,8 +34,12 @@ export class OwnedLedger<T extends { epoch: number }> {
       const before = existing === null ? empty : parseLedger(path, existing.bytes, schema)
       const ledger = { ...before, epoch: before.epoch + 1 }
       try {
-        const generation = await put(objects, path, ledger, existing?.generation ?? 'absent')
-        return new OwnedLedger({ objects, path, schema }, ledger, generation)
+        // Never taken for an own write: whoever claims at the same time writes the same bytes.
+        const { generation } = await objects.put(path, bytesOf(ledger), {
+          ifGeneration: existing?.generation ?? 'absent',
+          contentType: 'application/json',
+        })
+        return new OwnedLedger({ owned: new OwnedObjects(objects), path }, ledger, generation)
       } catch (error) {
         if (!hasCode(error, 'store_precondition_failed') || tries === CLAIM_TRIES) throw error
       }
@@ -55,22 +54,8 @@ export class OwnedLedger<T extends { epoch: number }> {
   /** Throws `store_precondition_failed` when another owner claimed the partition. */
   async write(change: Omit<Partial<T>, 'epoch'>): Promise<void> {
     const ledger = { ...this.#ledger, ...change }
-    try {
-      this.#generation = await put(this.#objects, this.#path, ledger, this.#generation)
-    } catch (error) {
-      const own = hasCode(error, 'store_precondition_failed') ? await this.#writtenByThis() : null
-      if (own === null) throw error
-      this.#generation = await put(this.#objects, this.#path, ledger, own)
-    }
+    this.#generation = await this.#owned.put(this.#path, bytesOf(ledger), this.#generation)
     this.#ledger = ledger
-  }
-
-  /** Generation of an earlier write of this owner, of which only the answer was lost: nobody else writes its epoch. */
-  async #writtenByThis(): Promise<string | null> {
-    const found = await this.#objects.get(this.#path)
-    if (found === null) return null
-    const { epoch } = parseLedger(this.#path, found.bytes, this.#schema)
-    return epoch === this.#ledger.epoch ? found.generation : null
   }
 }
 
@@ -88,12 +73,6 @@ export function parseLedger<T>(path: string, bytes: Buffer, schema: z.ZodType<T>
   }
 }
 
-async function put(
-  objects: ObjectStore,
-  path: string,
-  ledger: object,
-  ifGeneration: string,
-): Promise<string> {
-  const bytes = Buffer.from(`${JSON.stringify(ledger)}\n`)
-  return (await objects.put(path, bytes, { ifGeneration, contentType: 'application/json' })).generation
+function bytesOf(ledger: object): Buffer {
+  return Buffer.from(`${JSON.stringify(ledger)}\n`)
 }

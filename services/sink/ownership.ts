@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { allTried } from '../platform/all-tried.ts'
 import { hasCode, VelocastError } from '../platform/errors.ts'
 import type { ObjectStore } from '../platform/object-store/port.ts'
 
@@ -24,9 +25,7 @@ export async function writeAll<Part>(
   write: (part: Part) => Promise<void>,
 ): Promise<void> {
   const limit = pLimit(WRITES)
-  const results = await Promise.allSettled(parts.map((part) => limit(() => write(part))))
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
+  await allTried(parts.map((part) => limit(() => write(part))))
 }
 
 /** Puts a Parquet part whose name follows from its content: one that is there already is left as it is. */

@@ -20,7 +20,16 @@ import { training } from './training.ts'
 import { windows } from './windows.ts'
 
 const BENCHMARKS: Benchmark[] = [
-  ...[codec, ingest, windows, forecast, compaction, api, latency, replay, scale, training],
+  codec,
+  ingest,
+  windows,
+  forecast,
+  compaction,
+  api,
+  latency,
+  replay,
+  scale,
+  training,
 ]
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md')
 const names = BENCHMARKS.map(({ name }) => name)

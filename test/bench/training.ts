@@ -10,6 +10,7 @@ import { bronzePath } from '../../services/platform/object-store/layout.ts'
 import { openLocalStore } from '../../services/platform/object-store/local.ts'
 import { bronzeContentName, encodeBronze } from '../../services/platform/parquet/bronze.ts'
 import type { TrainingRun } from '../../services/train/run-record.ts'
+import { processMb } from '../process-memory.ts'
 import { startVelocast } from '../proof/velocast.ts'
 import type { Benchmark, Figure } from './benchmark.ts'
 import { CITY, observationsOf } from './simulated-city.ts'
@@ -82,7 +83,10 @@ async function trainOn({
   })
   const peaks = new Map<number, number>()
   while (!over) {
-    for (const pid of [child.pid!, ...childrenOf(child.pid!)]) peaks.set(pid, peakMb(pid) || peaks.get(pid)!)
+    for (const pid of [child.pid!, ...childrenOf(child.pid!)]) {
+      const megabytes = processMb(pid, 'VmHWM')
+      if (megabytes !== null) peaks.set(pid, megabytes)
+    }
     await sleep(LOOK_MS)
   }
   const seconds = (performance.now() - begun) / 1_000
@@ -106,15 +110,5 @@ function childrenOf(pid: number): number[] {
     return text.split(' ').filter(Boolean).map(Number)
   } catch {
     return []
-  }
-}
-
-/** Most resident memory so far, MB; 0 for a process that has ended. */
-function peakMb(pid: number): number {
-  try {
-    const [, kilobytes = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kilobytes) / 1_024
-  } catch {
-    return 0
   }
 }

@@ -2,11 +2,12 @@
  * Guards against a wire that is worse than a server that is gone: one that takes requests and gives no answer, half of
  * one, or a late one - so that an effect is there of which its caller does not know - and against retries that pile up.
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EventLog } from '../../services/platform/event-log/port.ts'
+import { processMb } from '../process-memory.ts'
 import { type WireFault, wireFaults } from '../stack/toxiproxy.ts'
 import { type Found, judge, summary } from './history.ts'
 import { wholeRun } from './kill-campaign.ts'
@@ -73,8 +74,8 @@ const most = new Map<ServiceName, number>()
 /** Looks at the memory; gives the services that take more than `limits` allows. */
 function fatter(limits?: ReadonlyMap<ServiceName, number>): string[] {
   return members.all.flatMap(({ service, process }) => {
-    const status = readFileSync(`/proc/${process.child.pid}/status`, 'utf8')
-    const megabytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024
+    const megabytes = processMb(process.child.pid!, 'VmRSS')
+    if (megabytes === null) throw new Error(`${service} has ended`)
     most.set(service, Math.max(megabytes, most.get(service) ?? 0))
     const limit = (limits?.get(service) ?? megabytes) + GROWTH_MB
     return megabytes > limit ? [`${service}: ${Math.round(megabytes)} MB`] : []

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import { GROUPS, TOPICS } from '../../services/platform/topics.ts'
 import { type Member, startMembers } from '../integrity/members.ts'
 import type { ServiceName } from '../integrity/process-plan.ts'
 import { startServers } from '../integrity/servers.ts'
+import { processMb } from '../process-memory.ts'
 import { loopedFeed } from './looped-feed.ts'
 
 export interface SoakOptions {
@@ -102,7 +103,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
         at: Math.round((Date.now() - began) / 1_000),
         lag: await lagOf(platform.log),
         memory: Object.fromEntries(
-          running.map(({ service, process }) => [service, residentMb(process.child.pid!)]),
+          running.map(({ service, process }) => [service, processMb(process.child.pid!, 'VmRSS') ?? 0]),
         ),
       }
       samples.push(sample)
@@ -160,16 +161,6 @@ async function lagOf(log: EventLog): Promise<Record<string, number>> {
     }),
   )
   return Object.fromEntries(lags)
-}
-
-/** 0 for a process that has ended. */
-function residentMb(pid: number): number {
-  try {
-    const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kilobytes) / 1_024
-  } catch {
-    return 0
-  }
 }
 
 function memoryOf(samples: readonly SoakSample[], service: string): MemoryReport {

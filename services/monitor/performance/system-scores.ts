@@ -6,7 +6,7 @@ import type { WindowSpan } from '../../domain/health.ts'
 import { forecastPartBin, forecastPartsPrefix } from '../../platform/object-store/layout.ts'
 import type { ObjectStore } from '../../platform/object-store/port.ts'
 import { hourName, hourOfName } from '../aggregate-path.ts'
-import { OwnedObjects } from '../owned-object.ts'
+import { MonitorObjects } from '../monitor-objects.ts'
 import { scoreSpan } from './served-history.ts'
 
 interface StoredHour {
@@ -29,7 +29,7 @@ const READS_AT_A_TIME = 16
 export class SystemScores {
   readonly system: string
   readonly #objects: ObjectStore
-  readonly #owned: OwnedObjects
+  readonly #owned: MonitorObjects
   readonly #keptMs: number
   readonly #generations = new Map<number, string>()
   readonly #hours = new Map<number, PerformanceState>()
@@ -44,7 +44,7 @@ export class SystemScores {
   }: { system: string; objects: ObjectStore; keptDays: number }) {
     this.system = system
     this.#objects = objects
-    this.#owned = new OwnedObjects(objects)
+    this.#owned = new MonitorObjects(objects)
     this.#keptMs = keptDays * DAY_MS
   }
 

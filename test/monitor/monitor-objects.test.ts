@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { OwnedObjects } from '../../services/monitor/owned-object.ts'
+import { MonitorObjects } from '../../services/monitor/monitor-objects.ts'
 import type { ObjectStore } from '../../services/platform/object-store/port.ts'
 import { forgetful } from '../platform/object-store/forgetful.ts'
 import { memoryStore } from './memory-store.ts'
@@ -8,12 +8,12 @@ const PATH = 'ledger/monitor/p3.json'
 
 let objects: ObjectStore
 let store: ReturnType<typeof forgetful>
-let owned: OwnedObjects
+let owned: MonitorObjects
 
 beforeEach(() => {
   objects = memoryStore()
   store = forgetful(objects)
-  owned = new OwnedObjects(store.objects)
+  owned = new MonitorObjects(store.objects)
 })
 
 async function text(): Promise<string | undefined> {
@@ -42,7 +42,7 @@ test('an owner whose write came through without an answer goes on over it, with 
 test('a write over another owner is refused, what its own earlier writes were does not matter', async () => {
   const first = await owned.put(PATH, Buffer.from('1'), null)
   await owned.put(PATH, Buffer.from('2'), first)
-  const other = new OwnedObjects(objects)
+  const other = new MonitorObjects(objects)
   const taken = (await objects.get(PATH))!.generation
   await other.put(PATH, Buffer.from('other'), taken)
   await expect(owned.put(PATH, Buffer.from('3'), taken)).rejects.toMatchObject({

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { hasCode, VelocastError } from '../platform/errors.ts'
-import type { ObjectStore } from '../platform/object-store/port.ts'
+import { hasCode } from '../errors.ts'
+import type { ObjectStore } from './port.ts'
 
 /**
- * Writes of objects that only the partition's owner may write. An answer can be lost when the write has come through:
- * what this owner tried to write and had no answer to is remembered, so that it is not taken for another owner's.
+ * Writes of JSON objects that only one owner may write. An answer can be lost when the write has come through: what this
+ * owner tried to write and had no answer to is remembered, so that it is not taken for another owner's.
  * Memory: a digest for each write without an answer, until the object's next one with.
  */
 export class OwnedObjects {
@@ -17,7 +17,7 @@ export class OwnedObjects {
 
   /**
    * Writes over `generation` (null: where nothing is), or over a write of this owner that had no answer. Gives the new
-   * generation. Any other version is another owner's: `log_stale_epoch`, retryable, since a new epoch brings it right.
+   * generation. Throws `store_precondition_failed` for any other version: it is another owner's.
    */
   async put(path: string, bytes: Buffer, generation: string | null): Promise<string> {
     const tried = this.#unanswered.get(path) ?? new Set()
@@ -27,12 +27,7 @@ export class OwnedObjects {
       const found = await this.#objects.get(path)
       if (found?.bytes.equals(bytes)) return found.generation
       if (found !== null && tried.has(digestOf(found.bytes))) return this.#put(path, bytes, found.generation)
-      throw new VelocastError({
-        code: 'log_stale_epoch',
-        message: `monitor state was written by another owner, waiting for a new assignment: ${path}`,
-        retryable: true,
-        cause: error,
-      })
+      throw error
     })
     this.#unanswered.delete(path)
     return written
